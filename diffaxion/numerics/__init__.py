@@ -1,0 +1,31 @@
+"""Numerical tools without physics: quadrature, interpolation, roots, guarded functions."""
+
+from .interpolation import linear_interpolate, spline_curvature, spline_interpolate
+from .quadrature import cumulative_trapezoid, gauss_legendre, trapezoid_weights
+from .roots import bracketed_root
+from .special import (
+    safe_abs,
+    safe_atan2,
+    safe_divide,
+    safe_log,
+    safe_norm,
+    safe_sqrt,
+    sech2,
+)
+
+__all__ = [
+    "bracketed_root",
+    "cumulative_trapezoid",
+    "gauss_legendre",
+    "linear_interpolate",
+    "safe_abs",
+    "safe_atan2",
+    "safe_divide",
+    "safe_log",
+    "safe_norm",
+    "safe_sqrt",
+    "sech2",
+    "spline_curvature",
+    "spline_interpolate",
+    "trapezoid_weights",
+]

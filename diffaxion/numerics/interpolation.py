@@ -1,0 +1,79 @@
+"""Interpolation in one dimension: linear, and a C^2 cubic spline with stored curvatures.
+
+Outside the table both clamp to the edge value with zero gradient; callers that must not
+extrapolate check the range outside ``jit`` and raise there.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+def _cell(x: Float[Array, ""], xp: Float[Array, " n"]) -> tuple[Array, Array]:
+    clipped = jnp.clip(x, xp[0], xp[-1])
+    k = jnp.clip(jnp.searchsorted(xp, clipped, side="right") - 1, 0, xp.shape[0] - 2)
+    return clipped, k
+
+
+def linear_interpolate(
+    x: Float[Array, "..."], xp: Float[Array, " n"], fp: Float[Array, "n ..."]
+) -> Float[Array, "..."]:
+    """Piecewise-linear interpolation of fp (first axis) at x; clamps outside."""
+    x = jnp.asarray(x)
+    clipped, k = _cell(x, xp)
+    t = (clipped - xp[k]) / (xp[k + 1] - xp[k])
+    t = t.reshape(t.shape + (1,) * (fp.ndim - 1))
+    return fp[k] + t * (fp[k + 1] - fp[k])
+
+
+def spline_curvature(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Second derivatives of the not-a-knot cubic spline through (x, y), computed once in NumPy.
+
+    Parameters
+    ----------
+    x : array, shape (n,)
+        Increasing nodes, n >= 4.
+    y : array, shape (n, ...)
+        Values; the spline runs over the first axis.
+
+    Returns
+    -------
+    array, shape (n, ...)
+        y'' at the nodes.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    n = x.size
+    h = np.diff(x)
+    flat = y.reshape(n, -1)
+    slope = np.diff(flat, axis=0) / h[:, None]
+    matrix = np.zeros((n, n))
+    rhs = np.zeros_like(flat)
+    rows = np.arange(1, n - 1)
+    matrix[rows, rows - 1] = h[:-1]
+    matrix[rows, rows] = 2.0 * (h[:-1] + h[1:])
+    matrix[rows, rows + 1] = h[1:]
+    rhs[1:-1] = 6.0 * np.diff(slope, axis=0)
+    # Not-a-knot: the third derivative is continuous at the second and last-but-one node.
+    matrix[0, :3] = h[1], -(h[0] + h[1]), h[0]
+    matrix[-1, -3:] = h[-1], -(h[-2] + h[-1]), h[-2]
+    return np.linalg.solve(matrix, rhs).reshape(y.shape)
+
+
+def spline_interpolate(
+    x: Float[Array, "..."],
+    xp: Float[Array, " n"],
+    fp: Float[Array, "n ..."],
+    curvature: Float[Array, "n ..."],
+) -> Float[Array, "..."]:
+    """Cubic spline with second derivatives from :func:`spline_curvature`; clamps outside."""
+    x = jnp.asarray(x)
+    clipped, k = _cell(x, xp)
+    h = xp[k + 1] - xp[k]
+    b = (clipped - xp[k]) / h
+    shape = b.shape + (1,) * (fp.ndim - 1)
+    b, h = b.reshape(shape), h.reshape(shape)
+    a = 1.0 - b
+    cubic = ((a**3 - a) * curvature[k] + (b**3 - b) * curvature[k + 1]) * h**2 / 6.0
+    return a * fp[k] + b * fp[k + 1] + cubic

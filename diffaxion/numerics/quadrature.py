@@ -1,0 +1,35 @@
+"""Quadrature rules: Gauss-Legendre nodes and the trapezoid on any grid."""
+
+from __future__ import annotations
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+@functools.lru_cache(maxsize=64)
+def _leggauss(n: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(n)
+
+
+def gauss_legendre(
+    n: int, lo: Float[Array, ""] | float, hi: Float[Array, ""] | float
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Nodes and weights of the n-point Gauss-Legendre rule on [lo, hi]."""
+    x, w = _leggauss(n)
+    half = 0.5 * (hi - lo)
+    return lo + half * (jnp.asarray(x) + 1.0), half * jnp.asarray(w)
+
+
+def trapezoid_weights(x: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Weights w with sum(w f) = trapezoid integral of f over the (possibly uneven) grid x."""
+    half = 0.5 * jnp.diff(x)
+    return jnp.concatenate([half, jnp.zeros(1)]) + jnp.concatenate([jnp.zeros(1), half])
+
+
+def cumulative_trapezoid(f: Float[Array, " n"], x: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Running trapezoid integral of f over x, starting at 0."""
+    steps = 0.5 * (f[1:] + f[:-1]) * jnp.diff(x)
+    return jnp.concatenate([jnp.zeros(1, steps.dtype), jnp.cumsum(steps)])

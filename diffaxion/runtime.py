@@ -1,0 +1,72 @@
+"""Process-wide switches of JAX: precision, compilation cache, devices.
+
+float64 is switched on when diffaxion is imported, because phases of 1e4 rad and limits at the
+1e-4 level do not survive float32. ``DIFFAXION_X64=0`` turns it off for those who know why.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import jax
+
+from .errors import ConfigurationError
+
+
+def configure_precision() -> bool:
+    """Switch float64 on unless ``DIFFAXION_X64=0``; return whether it is on."""
+    want = os.environ.get("DIFFAXION_X64", "1") not in ("0", "false", "off")
+    jax.config.update("jax_enable_x64", want)
+    return want
+
+
+def require_x64() -> None:
+    """Raise when float64 has been switched off after diffaxion was imported.
+
+    Raises
+    ------
+    ConfigurationError
+        If JAX runs in float32 and ``DIFFAXION_X64=0`` was not asked for.
+    """
+    if not jax.config.jax_enable_x64 and os.environ.get("DIFFAXION_X64", "1") != "0":
+        raise ConfigurationError(
+            "JAX runs in float32 because jax_enable_x64 was turned off after `import diffaxion`. "
+            "Remove that call, or set DIFFAXION_X64=0 to accept float32 results."
+        )
+
+
+def enable_cache(path: str | Path | None = None) -> Path:
+    """Turn on JAX's persistent compilation cache.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        Folder of the cache; default ``$XDG_CACHE_HOME/diffaxion/jax`` or ``~/.cache/...``.
+
+    Returns
+    -------
+    Path
+        The folder in use.
+    """
+    if path is None:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        path = Path(base) / "diffaxion" / "jax"
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    # By default functions that compile in under a second are not stored; most of ours do.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return folder
+
+
+def describe_devices() -> dict[str, object]:
+    """Backend, devices and host processor, for the provenance of a product."""
+    return {
+        "backend": jax.default_backend(),
+        "devices": [str(d) for d in jax.devices()],
+        "machine": platform.machine(),
+        "x64": bool(jax.config.jax_enable_x64),
+    }
