@@ -1,0 +1,157 @@
+"""Star clusters as axion sources: where they are and how bright in axions."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ...data.registry import load_table
+from ...errors import unknown_name
+
+
+def _leaf(default: float) -> Array:
+    return eqx.field(converter=lambda x: jnp.asarray(x, float), default=default)
+
+
+class Cluster(eqx.Module):
+    """A cluster of massive stars; luminosities are at g = 1e-12 GeV^-1 and scale as g^2.
+
+    Attributes
+    ----------
+    name, label : str
+        Key and printed name.
+    longitude_deg, latitude_deg, distance_kpc : float array, shape ()
+        Sight line [deg, deg, kpc].
+    luminosity_10_80_erg_s : float array, shape ()
+        Axion luminosity between 10 and 80 keV [erg/s].
+    class_counts : float array, shape (2,)
+        Numbers of WC and WN stars, the weights of the spectral shape.
+    ln_luminosity : float array, shape ()
+        Nuisance: ln of a factor on the luminosity.
+    ln_density : float array, shape ()
+        Nuisance: ln of a factor on n_e along this sight line.
+    ln_core_temperature : float array, shape ()
+        Nuisance: ln of a factor on the core temperature of every star.
+    tilt : float array, shape ()
+        Nuisance k of a factor (E/30 keV)^k on the spectral shape.
+    column_1e22_cm2 : float array, shape ()
+        Hydrogen column, spread evenly along the sight line [1e22 cm^-2].
+    """
+
+    name: str = eqx.field(static=True)
+    label: str = eqx.field(static=True)
+    longitude_deg: Float[Array, ""] = eqx.field(converter=lambda x: jnp.asarray(x, float))
+    latitude_deg: Float[Array, ""] = eqx.field(converter=lambda x: jnp.asarray(x, float))
+    distance_kpc: Float[Array, ""] = eqx.field(converter=lambda x: jnp.asarray(x, float))
+    luminosity_10_80_erg_s: Float[Array, ""] = _leaf(0.0)
+    class_counts: Float[Array, "2"] = eqx.field(
+        converter=lambda x: jnp.asarray(x, float), default=(0.0, 0.0)
+    )
+    ln_luminosity: Float[Array, ""] = _leaf(0.0)
+    ln_density: Float[Array, ""] = _leaf(0.0)
+    ln_core_temperature: Float[Array, ""] = _leaf(0.0)
+    tilt: Float[Array, ""] = _leaf(0.0)
+    column_1e22_cm2: Float[Array, ""] = _leaf(0.0)
+
+
+def target_names() -> list[str]:
+    """Keys of the bundled targets."""
+    return [str(t) for t in load_table("targets")["target"]]
+
+
+def target_row(name: str) -> dict[str, float | str]:
+    """Published facts of a bundled target, one entry per column of the table ``targets``.
+
+    Parameters
+    ----------
+    name : str
+        ``quintuplet``, ``wd1`` or ``arches``.
+
+    Returns
+    -------
+    dict
+        Column name to value, shape (); units in the names [deg, kpc, erg/s, ks, keV].
+
+    Raises
+    ------
+    ConfigurationError
+        If the target is unknown.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    """
+    table = load_table("targets")
+    if name not in target_names():
+        raise unknown_name("target", name, target_names())
+    k = target_names().index(name)
+    return {c: table[c][k].item() for c in table.columns}
+
+
+def cluster(name: str) -> Cluster:
+    """Bundled cluster with its published central values.
+
+    Parameters
+    ----------
+    name : str
+        ``quintuplet``, ``wd1`` or ``arches``.
+
+    Returns
+    -------
+    Cluster
+        Leaves of shape () and (2,) with the units of their names [deg, kpc, erg/s].
+
+    Raises
+    ------
+    ConfigurationError
+        If the target is unknown.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    """
+    row = target_row(name)
+    return Cluster(
+        name,
+        str(row["label"]),
+        row["longitude_deg"],
+        row["latitude_deg"],
+        row["distance_kpc"],
+        row["luminosity_10_80_erg_s"],
+        (row["stars_wc"], row["stars_wn"]),
+    )
+
+
+def luminosity_sigma_ln(name: str) -> float:
+    """Width of the prior on ln L_10-80: published interval and 5 % of the stellar structure.
+
+    Half the logarithm of the ratio of the interval's ends, in quadrature with 0.05.
+
+    Parameters
+    ----------
+    name : str
+        Bundled target with a published luminosity.
+
+    Returns
+    -------
+    float
+        sigma of ln L, dimensionless, shape ().
+
+    Raises
+    ------
+    ConfigurationError
+        If the target has no published luminosity.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305 (intervals).
+    """
+    row = target_row(name)
+    mean = float(row["luminosity_10_80_erg_s"])
+    if mean <= 0.0:
+        raise unknown_name("target with a published luminosity", name, ["quintuplet", "wd1"])
+    hi = mean + float(row["luminosity_plus_erg_s"])
+    lo = mean - float(row["luminosity_minus_erg_s"])
+    return float(np.hypot(0.5 * np.log(hi / lo), 0.05))
