@@ -254,6 +254,9 @@ def fold_weights(
     if instrument.redistribution == "diagonal":
         return jnp.eye(width.size)[:, :, None] * jnp.sum(weights, axis=1)[None] / width[:, None, None]
     sigma = jax.vmap(jax.vmap(instrument.sigma_keV))(grid.fine_keV)
-    edge = lambda e: jax.scipy.stats.norm.cdf((e[:, None, None] - grid.fine_keV) / sigma)  # noqa: E731
-    share = edge(grid.high_keV) - edge(grid.low_keV)
+    cut = (grid.high_keV, grid.low_keV)
+    above, below = (
+        jax.scipy.stats.norm.cdf((e[:, None, None] - grid.fine_keV) / sigma) for e in cut
+    )
+    share = above - below
     return jnp.einsum("ijm,jmq->ijq", share, weights) / width[:, None, None]

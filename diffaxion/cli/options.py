@@ -1,0 +1,66 @@
+"""Options and parsing that several commands share."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from ..errors import ConfigurationError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Out = Annotated[
+    str | None, typer.Option("--out", help="Folder of the results [default: the next free one].")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the random numbers.")]
+
+
+def parse_numbers(text: str, name: str, unit: str) -> np.ndarray:
+    """Comma-separated finite numbers of an option, shape (n,)."""
+    try:
+        values = np.array([float(x) for x in text.split(",")], float)
+    except ValueError:
+        raise ConfigurationError(
+            f"{name} = {text!r}: expected numbers [{unit}] separated by commas"
+        ) from None
+    if not np.all(np.isfinite(values)):
+        raise ConfigurationError(f"{name} = {text!r}: expected finite numbers [{unit}]")
+    return values
+
+
+def parse_masses(text: str) -> np.ndarray:
+    """Masses LO:HI:N, N logarithmic steps from LO to HI inclusive [eV], or a comma list."""
+    if ":" not in text:
+        masses = parse_numbers(text, "--masses", "eV")
+    else:
+        parts = text.split(":")
+        try:
+            lo, hi, n = float(parts[0]), float(parts[1]), int(parts[2])
+        except (ValueError, IndexError):
+            raise ConfigurationError(
+                f"--masses = {text!r}: expected LO:HI:N, for example 1e-13:1e-9:60 [eV]"
+            ) from None
+        if not (0.0 < lo <= hi < float("inf")) or n < 1 or len(parts) != 3:
+            raise ConfigurationError(
+                f"--masses = {text!r}: expected 0 < LO <= HI [eV] and N >= 1, as LO:HI:N"
+            )
+        masses = np.geomspace(lo, hi, n)
+    if np.any(masses <= 0.0):
+        raise ConfigurationError(f"--masses = {text!r}: masses must be > 0 [eV]")
+    return masses
+
+
+def emit(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result: one JSON object, or one aligned line per key."""
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    width = max(len(k) for k in result)
+    for key, value in result.items():
+        if isinstance(value, list):
+            value = "  ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in value)
+        typer.echo(f"{key:<{width}}  {value:.6g}" if isinstance(value, float) else f"{key:<{width}}  {value}")
