@@ -1,0 +1,3 @@
+"""Public names without a Case, each with the reason."""
+
+WITHOUT_CASE: dict[str, str] = {}
