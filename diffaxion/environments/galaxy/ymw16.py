@@ -15,8 +15,8 @@ from .ymw16_disk import (
     SpiralArms,
     ThickDisk,
     ThinDisk,
-    float_leaf,
     disk_components,
+    float_leaf,
     galactic_centre,
 )
 from .ymw16_local import (

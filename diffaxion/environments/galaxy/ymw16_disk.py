@@ -86,9 +86,9 @@ class ThinDisk(eqx.Module):
 class SpiralArms(eqx.Module):
     """Component 3: five logarithmic arms (Norma-Outer, Perseus, Carina-Sagittarius, Crux, Local).
 
-    n3 = g sech^2((r - r_ring)/w_ring) sech^2(Z_w/(f H)) sum_i n_i m_i sech^2(D_i cos psi_i/w_i), with
-    D_i the distance in radius to the nearest turn r_i exp((theta - theta_i + 2 pi k) tan psi_i).
-    m_i = 1 but for Carina-Sagittarius, which is modulated in azimuth.
+    n3 = g sech^2((r - r_ring)/w_ring) sech^2(Z_w/(f H)) sum_i n_i m_i sech^2(D_i cos psi_i/w_i),
+    with D_i the distance in radius to the nearest turn r_i exp((theta - theta_i + 2 pi k)
+    tan psi_i). m_i = 1 but for Carina-Sagittarius, which is modulated in azimuth.
 
     Attributes
     ----------
