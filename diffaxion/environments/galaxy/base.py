@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import abc
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .frame import SightLine
+
+
+def parameter(**kwargs: Any) -> Any:
+    """Dataclass field that stores its value as a float64 array leaf."""
+    return eqx.field(converter=lambda x: jnp.asarray(x, float), **kwargs)
+
+
+def optional_parameter(**kwargs: Any) -> Any:
+    """Like :func:`parameter`, absent (``None``) unless given."""
+    kwargs.setdefault("default", None)
+    return eqx.field(
+        converter=lambda x: None if x is None else jnp.asarray(x, float), kw_only=True, **kwargs
+    )
 
 
 class MagneticField(eqx.Module):
@@ -33,6 +46,20 @@ class MagneticField(eqx.Module):
         """
         del sightline
         return jnp.zeros((0,))
+
+    def smoothed(self, width_kpc: Float[Array, ""]) -> Self:
+        """The same field with its jumps replaced by logistic steps of this width [kpc]."""
+        del width_kpc
+        return self
+
+    @property
+    def linear_paths(self) -> tuple[str, ...]:
+        """Paths of the leaves in which B is jointly linear and homogeneous.
+
+        With these leaves collected in c, B(c) = sum_k c_k dB/dc_k at fixed other leaves, so that
+        the complex Born amplitude of each may be computed once.
+        """
+        return ()
 
 
 class ElectronDensity(eqx.Module):
