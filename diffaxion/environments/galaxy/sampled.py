@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ...data.registry import load_table
 from ...errors import ConfigurationError, ValidityError, unknown_name
 from ...numerics import linear_interpolate
-from .base import ElectronDensity
+from .base import ElectronDensity, parameter
 from .frame import SightLine
 from .ymw16 import YMW16
-from .ymw16_disk import float_leaf
 
 # Targets whose NE2001 sight line is bundled.
 NE2001_TARGETS = ("quintuplet", "wd1")
@@ -45,9 +45,9 @@ class TabulatedDensity(ElectronDensity):
     """
 
     references: ClassVar[tuple[str, ...]] = ("Cordes & Lazio 2002, astro-ph/0207156",)
-    s_kpc: Float[Array, " n"] = eqx.field(converter=float_leaf)
-    n_e_cm3: Float[Array, " n"] = eqx.field(converter=float_leaf)
-    norm: Float[Array, ""] = eqx.field(converter=float_leaf, default=1.0)
+    s_kpc: Float[Array, " n"] = parameter()
+    n_e_cm3: Float[Array, " n"] = parameter()
+    norm: Float[Array, ""] = parameter(default=1.0)
     direction_deg: tuple[float, float] | None = eqx.field(static=True, default=None)
 
     def __call__(
@@ -137,7 +137,7 @@ def ne2001_sightline(target: str) -> TabulatedDensity:
     table = load_table(f"ne2001_{target}")
     direction = (float(table.meta["longitude_deg"]), float(table.meta["latitude_deg"]))
     return TabulatedDensity(
-        float_leaf(table["s_kpc"]), float_leaf(table["n_e_cm3"]), direction_deg=direction
+        jnp.asarray(table["s_kpc"]), jnp.asarray(table["n_e_cm3"]), direction_deg=direction
     )
 
 

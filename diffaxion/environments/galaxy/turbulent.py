@@ -11,25 +11,19 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from ...numerics import safe_log, safe_sqrt
+from .base import optional_parameter, parameter
 from .frame import cylindrical
+from .spiral import arm_strength, fold
 
-# Geometry of the JF12 spiral: pitch and the radii at which the arms' outer boundaries cross the
-# negative x axis, fixed in the fits (Jansson & Farrar 2012, ApJ 757, 14, section 5.1.1).
-PITCH_DEG = 11.5
-R_ARM_KPC = (5.1, 6.3, 7.1, 8.3, 9.8, 11.4, 12.7, 15.5)
+# Radii where the arms of JF12 begin and where the model ends [kpc].
 R_INNER_KPC = 5.0
 R_MAX_KPC = 20.0
 
 _JF12 = (10.81, 6.96, 9.59, 6.96, 1.96, 16.34, 37.29, 10.35)
 _JF12B = (3.12, 6.24, 3.12, 6.24, 3.12, 6.24, 3.12, 6.24)
-
-
-def _leaf(value: object) -> Array:
-    return jnp.asarray(value, float)
 
 
 class RandomField(eqx.Module):
@@ -68,6 +62,12 @@ class TurbulentField(RandomField):
         Halo rms at the centre [muG].
     r_halo_kpc, z_halo_kpc : float array, shape ()
         Scale radius and height of the halo [kpc].
+    pitch_deg : float array, shape ()
+        Pitch of the arms [deg].
+    arm_radii_kpc : float array, shape (8,)
+        Radii at which the arms' outer boundaries cross the negative x axis [kpc].
+    arm_eps : float array, shape (), or None
+        Width in ln r of smooth arm boundaries; None for steps.
     scale : float array, shape ()
         Factor on B_rms; Beck et al. 2016 argue for about 0.3.
     coherence_kpc : float array, shape ()
@@ -84,21 +84,29 @@ class TurbulentField(RandomField):
         "Jansson & Farrar 2012, ApJL 761, L11 (arXiv:1210.7820)",
         "Planck Collaboration 2016, A&A 596, A103 (arXiv:1601.00546)",
     )
-    b_arm_muG: Float[Array, "8"] = eqx.field(converter=_leaf, default=_JF12)
-    b_inner_muG: Float[Array, ""] = eqx.field(converter=_leaf, default=7.63)
-    z_disk_kpc: Float[Array, ""] = eqx.field(converter=_leaf, default=0.61)
-    b_halo_muG: Float[Array, ""] = eqx.field(converter=_leaf, default=4.68)
-    r_halo_kpc: Float[Array, ""] = eqx.field(converter=_leaf, default=10.97)
-    z_halo_kpc: Float[Array, ""] = eqx.field(converter=_leaf, default=2.84)
-    scale: Float[Array, ""] = eqx.field(converter=_leaf, default=1.0)
+    b_arm_muG: Float[Array, "8"] = parameter(default=_JF12)
+    b_inner_muG: Float[Array, ""] = parameter(default=7.63)
+    z_disk_kpc: Float[Array, ""] = parameter(default=0.61)
+    b_halo_muG: Float[Array, ""] = parameter(default=4.68)
+    r_halo_kpc: Float[Array, ""] = parameter(default=10.97)
+    z_halo_kpc: Float[Array, ""] = parameter(default=2.84)
+    pitch_deg: Float[Array, ""] = parameter(default=11.5)
+    arm_radii_kpc: Float[Array, "8"] = parameter(
+        default=(5.1, 6.3, 7.1, 8.3, 9.8, 11.4, 12.7, 15.5)
+    )
+    arm_eps: Float[Array, ""] | None = optional_parameter()
+    scale: Float[Array, ""] = parameter(default=1.0)
     # Kolmogorov spectrum between 8 and 272 pc, with which these models are used.
-    coherence_kpc: Float[Array, ""] = eqx.field(converter=_leaf, default=0.05996)
+    coherence_kpc: Float[Array, ""] = parameter(default=0.05996)
 
     def b_rms_muG(self, position_kpc: Float[Array, "3"]) -> Float[Array, ""]:
         """Rms of the whole vector [muG] at a galactocentric position, shape (3,) [kpc]."""
         r, phi, z = cylindrical(position_kpc)
         outer = r >= R_INNER_KPC
-        arm = self.b_arm_muG[spiral_arm_index(r, phi)]
+        tangent = jnp.tan(jnp.deg2rad(self.pitch_deg))
+        period, bounds = 2.0 * jnp.pi * tangent, jnp.log(self.arm_radii_kpc)
+        u = fold(safe_log(r) - (phi - jnp.pi) * tangent, bounds, period)
+        arm = arm_strength(u, bounds, period, self.b_arm_muG, self.arm_eps)
         disk = jnp.where(outer, arm * R_INNER_KPC / jnp.where(outer, r, 1.0), self.b_inner_muG)
         disk = disk * jnp.exp(-0.5 * (z / self.z_disk_kpc) ** 2)
         halo = self.b_halo_muG * jnp.exp(-r / self.r_halo_kpc - 0.5 * (z / self.z_halo_kpc) ** 2)
@@ -133,8 +141,8 @@ class StriatedField(RandomField):
     references: ClassVar[tuple[str, ...]] = (
         "Jansson & Farrar 2012, ApJL 761, L11 (arXiv:1210.7820)",
     )
-    beta: Float[Array, ""] = eqx.field(converter=_leaf, default=1.36)
-    coherence_kpc: Float[Array, ""] = eqx.field(converter=_leaf, default=0.1)
+    beta: Float[Array, ""] = parameter(default=1.36)
+    coherence_kpc: Float[Array, ""] = parameter(default=0.1)
 
     def transverse_variance_muG2(
         self, position_kpc: Float[Array, "3"], b_transverse_muG: Float[Array, "2"]
@@ -142,33 +150,6 @@ class StriatedField(RandomField):
         """V_T = beta (B_l^2 + B_b^2) [muG^2]."""
         del position_kpc
         return self.beta * jnp.sum(b_transverse_muG**2)
-
-
-def spiral_arm_index(r_kpc: Float[Array, ""], phi_rad: Float[Array, ""]) -> Array:
-    """Index 0..7 of the JF12 spiral arm at (r, phi).
-
-    u = ln r - (phi - pi) tan(pitch) is constant along a spiral; it is folded by multiples of
-    P = 2 pi tan(pitch) into (ln r_8 - P, ln r_8], and the arm is the first whose ln r_j >= u.
-
-    Parameters
-    ----------
-    r_kpc, phi_rad : float array, shape ()
-        Galactocentric cylindrical radius [kpc] and azimuth [rad].
-
-    Returns
-    -------
-    int array, shape ()
-        Index of the arm.
-
-    References
-    ----------
-    Jansson & Farrar 2012, ApJ 757, 14 (arXiv:1204.3662), section 5.1.1.
-    """
-    tangent = np.tan(np.deg2rad(PITCH_DEG))
-    bounds = np.log(np.array(R_ARM_KPC))
-    u = safe_log(r_kpc) - (phi_rad - jnp.pi) * tangent
-    folded = bounds[-1] - jnp.mod(bounds[-1] - u, 2.0 * jnp.pi * tangent)
-    return jnp.clip(jnp.sum(folded > bounds), 0, 7)
 
 
 def jf12_turbulence() -> TurbulentField:
@@ -198,4 +179,6 @@ def jf12b_turbulence() -> TurbulentField:
     ----------
     Planck Collaboration 2016, A&A 596, A103 (arXiv:1601.00546), section 3.
     """
-    return TurbulentField(b_arm_muG=_leaf(_JF12B), b_inner_muG=_leaf(3.90), b_halo_muG=_leaf(7.332))
+    return TurbulentField(
+        b_arm_muG=jnp.asarray(_JF12B), b_inner_muG=jnp.asarray(3.90), b_halo_muG=jnp.asarray(7.332)
+    )

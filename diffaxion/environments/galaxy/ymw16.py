@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .base import ElectronDensity
+from .base import ElectronDensity, parameter
 from .ymw16_disk import (
     Disk,
     GalacticCentre,
@@ -16,7 +16,6 @@ from .ymw16_disk import (
     ThickDisk,
     ThinDisk,
     disk_components,
-    float_leaf,
     galactic_centre,
 )
 from .ymw16_local import (
@@ -64,8 +63,8 @@ class YMW16(ElectronDensity):
     references: ClassVar[tuple[str, ...]] = (
         "Yao, Manchester & Wang 2017, ApJ 835, 29 (arXiv:1610.09448)",
     )
-    norm: Float[Array, ""] = eqx.field(converter=float_leaf, default=1.0)
-    norm_gc: Float[Array, ""] = eqx.field(converter=float_leaf, default=1.0)
+    norm: Float[Array, ""] = parameter(default=1.0)
+    norm_gc: Float[Array, ""] = parameter(default=1.0)
     disk: Disk = eqx.field(default_factory=Disk)
     thick: ThickDisk = eqx.field(default_factory=ThickDisk)
     thin: ThinDisk = eqx.field(default_factory=ThinDisk)
@@ -74,7 +73,7 @@ class YMW16(ElectronDensity):
     gum: GumNebula = eqx.field(default_factory=GumNebula)
     bubble: LocalBubble = eqx.field(default_factory=LocalBubble)
     loop: LoopI = eqx.field(default_factory=LoopI)
-    bubble_factor: Float[Array, ""] = eqx.field(converter=float_leaf, default=0.480)
+    bubble_factor: Float[Array, ""] = parameter(default=0.480)
 
     def __call__(
         self,

@@ -13,14 +13,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ...numerics import safe_atan2, safe_sqrt, sech2
+from .base import parameter
 
 CUTOFF = 6.0
 # Degrees per radian as the authors' code rounds them: part of the model at the 1e-6 level.
 DEG_PER_RAD = 57.295779
-
-
-def float_leaf(value: object) -> Array:
-    return jnp.asarray(value, float)
 
 
 class Disk(eqx.Module):
@@ -42,13 +39,13 @@ class Disk(eqx.Module):
         Outer edge of all disk components [pc].
     """
 
-    warp_slope: Float[Array, ""] = eqx.field(converter=float_leaf, default=0.14)
-    r_warp_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=8400.0)
-    height_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=32.0)
-    height_slope: Float[Array, ""] = eqx.field(converter=float_leaf, default=0.0016)
-    height_curvature_per_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=4e-7)
-    r_edge_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=15000.0)
-    edge_width_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=2500.0)
+    warp_slope: Float[Array, ""] = parameter(default=0.14)
+    r_warp_pc: Float[Array, ""] = parameter(default=8400.0)
+    height_pc: Float[Array, ""] = parameter(default=32.0)
+    height_slope: Float[Array, ""] = parameter(default=0.0016)
+    height_curvature_per_pc: Float[Array, ""] = parameter(default=4e-7)
+    r_edge_pc: Float[Array, ""] = parameter(default=15000.0)
+    edge_width_pc: Float[Array, ""] = parameter(default=2500.0)
 
 
 class ThickDisk(eqx.Module):
@@ -60,8 +57,8 @@ class ThickDisk(eqx.Module):
         Density in the mid-plane [cm^-3] and scale height [pc].
     """
 
-    n_cm3: Float[Array, ""] = eqx.field(converter=float_leaf, default=0.01132)
-    height_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=1673.0)
+    n_cm3: Float[Array, ""] = parameter(default=0.01132)
+    height_pc: Float[Array, ""] = parameter(default=1673.0)
 
 
 class ThinDisk(eqx.Module):
@@ -77,10 +74,10 @@ class ThinDisk(eqx.Module):
         f, in units of the flaring height H(r).
     """
 
-    n_cm3: Float[Array, ""] = eqx.field(converter=float_leaf, default=0.404)
-    r_ring_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=4000.0)
-    width_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=1200.0)
-    height_factor: Float[Array, ""] = eqx.field(converter=float_leaf, default=1.54)
+    n_cm3: Float[Array, ""] = parameter(default=0.404)
+    r_ring_pc: Float[Array, ""] = parameter(default=4000.0)
+    width_pc: Float[Array, ""] = parameter(default=1200.0)
+    height_factor: Float[Array, ""] = parameter(default=1.54)
 
 
 class SpiralArms(eqx.Module):
@@ -115,36 +112,24 @@ class SpiralArms(eqx.Module):
         The arms end at this height [pc].
     """
 
-    n_arm_cm3: Float[Array, "5"] = eqx.field(
-        converter=float_leaf, default=(0.135, 0.129, 0.103, 0.116, 0.0057)
-    )
-    width_arm_pc: Float[Array, "5"] = eqx.field(
-        converter=float_leaf, default=(300.0, 500.0, 300.0, 500.0, 300.0)
-    )
-    r_arm_pc: Float[Array, "5"] = eqx.field(
-        converter=float_leaf, default=(3350.0, 3707.0, 3560.0, 3670.0, 8210.0)
-    )
-    theta_arm_rad: Float[Array, "5"] = eqx.field(
-        converter=float_leaf, default=(0.77, 2.093, 3.81, 5.76, 0.96)
-    )
-    tan_pitch: Float[Array, "5"] = eqx.field(
-        converter=float_leaf, default=(0.202, 0.173, 0.183, 0.186, 0.0483)
-    )
-    cos_pitch: Float[Array, "5"] = eqx.field(
-        converter=float_leaf, default=(0.98, 0.985, 0.9836, 0.983, 0.9988)
-    )
-    theta_local_end_rad: Float[Array, ""] = eqx.field(converter=float_leaf, default=2.0)
-    r_ring_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=4000.0)
-    width_ring_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=11680.0)
-    height_factor: Float[Array, ""] = eqx.field(converter=float_leaf, default=5.015)
-    dip: Float[Array, ""] = eqx.field(converter=float_leaf, default=0.626)
-    dip_deg: Float[Array, ""] = eqx.field(converter=float_leaf, default=75.8)
-    dip_width_deg: Float[Array, ""] = eqx.field(converter=float_leaf, default=20.0)
-    bump: Float[Array, ""] = eqx.field(converter=float_leaf, default=2.4)
-    bump_deg: Float[Array, ""] = eqx.field(converter=float_leaf, default=109.0)
-    bump_width_deg: Float[Array, ""] = eqx.field(converter=float_leaf, default=8.2)
-    r_bump_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=6000.0)
-    z_max_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=3000.0)
+    n_arm_cm3: Float[Array, "5"] = parameter(default=(0.135, 0.129, 0.103, 0.116, 0.0057))
+    width_arm_pc: Float[Array, "5"] = parameter(default=(300.0, 500.0, 300.0, 500.0, 300.0))
+    r_arm_pc: Float[Array, "5"] = parameter(default=(3350.0, 3707.0, 3560.0, 3670.0, 8210.0))
+    theta_arm_rad: Float[Array, "5"] = parameter(default=(0.77, 2.093, 3.81, 5.76, 0.96))
+    tan_pitch: Float[Array, "5"] = parameter(default=(0.202, 0.173, 0.183, 0.186, 0.0483))
+    cos_pitch: Float[Array, "5"] = parameter(default=(0.98, 0.985, 0.9836, 0.983, 0.9988))
+    theta_local_end_rad: Float[Array, ""] = parameter(default=2.0)
+    r_ring_pc: Float[Array, ""] = parameter(default=4000.0)
+    width_ring_pc: Float[Array, ""] = parameter(default=11680.0)
+    height_factor: Float[Array, ""] = parameter(default=5.015)
+    dip: Float[Array, ""] = parameter(default=0.626)
+    dip_deg: Float[Array, ""] = parameter(default=75.8)
+    dip_width_deg: Float[Array, ""] = parameter(default=20.0)
+    bump: Float[Array, ""] = parameter(default=2.4)
+    bump_deg: Float[Array, ""] = parameter(default=109.0)
+    bump_width_deg: Float[Array, ""] = parameter(default=8.2)
+    r_bump_pc: Float[Array, ""] = parameter(default=6000.0)
+    z_max_pc: Float[Array, ""] = parameter(default=3000.0)
 
 
 class GalacticCentre(eqx.Module):
@@ -160,12 +145,12 @@ class GalacticCentre(eqx.Module):
         Width in the plane and scale height [pc].
     """
 
-    n_cm3: Float[Array, ""] = eqx.field(converter=float_leaf, default=6.2)
-    x_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=50.0)
-    y_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=0.0)
-    z_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=-7.0)
-    width_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=160.0)
-    height_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=35.0)
+    n_cm3: Float[Array, ""] = parameter(default=6.2)
+    x_pc: Float[Array, ""] = parameter(default=50.0)
+    y_pc: Float[Array, ""] = parameter(default=0.0)
+    z_pc: Float[Array, ""] = parameter(default=-7.0)
+    width_pc: Float[Array, ""] = parameter(default=160.0)
+    height_pc: Float[Array, ""] = parameter(default=35.0)
 
 
 def arm_sum(

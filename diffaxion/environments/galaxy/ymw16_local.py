@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ...numerics import safe_abs, safe_atan2, safe_divide, safe_sqrt, sech2
-from .ymw16_disk import CUTOFF, DEG_PER_RAD, float_leaf
+from .base import parameter
+from .ymw16_disk import CUTOFF, DEG_PER_RAD
 
 # The Sun of the model sits at (0, 8300, 6) pc.
 R_SUN_PC = 8300.0
@@ -33,13 +34,13 @@ class GumNebula(eqx.Module):
         Vertical over planar semi-axis.
     """
 
-    n_cm3: Float[Array, ""] = eqx.field(converter=float_leaf, default=1.84)
-    longitude_deg: Float[Array, ""] = eqx.field(converter=float_leaf, default=264.0)
-    latitude_deg: Float[Array, ""] = eqx.field(converter=float_leaf, default=-4.0)
-    distance_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=450.0)
-    radius_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=125.8)
-    width_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=15.1)
-    axis_ratio: Float[Array, ""] = eqx.field(converter=float_leaf, default=1.4)
+    n_cm3: Float[Array, ""] = parameter(default=1.84)
+    longitude_deg: Float[Array, ""] = parameter(default=264.0)
+    latitude_deg: Float[Array, ""] = parameter(default=-4.0)
+    distance_pc: Float[Array, ""] = parameter(default=450.0)
+    radius_pc: Float[Array, ""] = parameter(default=125.8)
+    width_pc: Float[Array, ""] = parameter(default=15.1)
+    axis_ratio: Float[Array, ""] = parameter(default=1.4)
 
 
 class LocalBubble(eqx.Module):
@@ -59,15 +60,15 @@ class LocalBubble(eqx.Module):
         longitude [deg] of the two patches.
     """
 
-    radius_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=110.0)
-    y_axis_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=8340.0)
-    slant_cos: Float[Array, ""] = eqx.field(converter=float_leaf, default=0.94)
-    slant_sin: Float[Array, ""] = eqx.field(converter=float_leaf, default=0.34)
-    n_cm3: Float[Array, "2"] = eqx.field(converter=float_leaf, default=(1.094, 2.33))
-    width_pc: Float[Array, "2"] = eqx.field(converter=float_leaf, default=(14.2, 15.6))
-    height_pc: Float[Array, "2"] = eqx.field(converter=float_leaf, default=(112.9, 43.6))
-    longitude_deg: Float[Array, "2"] = eqx.field(converter=float_leaf, default=(195.4, 278.2))
-    half_width_deg: Float[Array, "2"] = eqx.field(converter=float_leaf, default=(28.4, 14.7))
+    radius_pc: Float[Array, ""] = parameter(default=110.0)
+    y_axis_pc: Float[Array, ""] = parameter(default=8340.0)
+    slant_cos: Float[Array, ""] = parameter(default=0.94)
+    slant_sin: Float[Array, ""] = parameter(default=0.34)
+    n_cm3: Float[Array, "2"] = parameter(default=(1.094, 2.33))
+    width_pc: Float[Array, "2"] = parameter(default=(14.2, 15.6))
+    height_pc: Float[Array, "2"] = parameter(default=(112.9, 43.6))
+    longitude_deg: Float[Array, "2"] = parameter(default=(195.4, 278.2))
+    half_width_deg: Float[Array, "2"] = parameter(default=(28.4, 14.7))
 
 
 class LoopI(eqx.Module):
@@ -87,14 +88,14 @@ class LoopI(eqx.Module):
         Elevation of the axis and angular width dt of the cap [deg].
     """
 
-    n_cm3: Float[Array, ""] = eqx.field(converter=float_leaf, default=1.907)
-    x_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=-10.156)
-    y_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=8106.206)
-    z_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=10.467)
-    radius_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=80.0)
-    width_pc: Float[Array, ""] = eqx.field(converter=float_leaf, default=15.0)
-    axis_deg: Float[Array, ""] = eqx.field(converter=float_leaf, default=40.0)
-    opening_deg: Float[Array, ""] = eqx.field(converter=float_leaf, default=30.0)
+    n_cm3: Float[Array, ""] = parameter(default=1.907)
+    x_pc: Float[Array, ""] = parameter(default=-10.156)
+    y_pc: Float[Array, ""] = parameter(default=8106.206)
+    z_pc: Float[Array, ""] = parameter(default=10.467)
+    radius_pc: Float[Array, ""] = parameter(default=80.0)
+    width_pc: Float[Array, ""] = parameter(default=15.0)
+    axis_deg: Float[Array, ""] = parameter(default=40.0)
+    opening_deg: Float[Array, ""] = parameter(default=30.0)
 
 
 def gum_nebula(gum: GumNebula, xyz_pc: Float[Array, "3"]) -> Float[Array, ""]:
