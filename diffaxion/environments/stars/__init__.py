@@ -1,0 +1,45 @@
+"""Stars: composition, structure, populations, and the clusters that hold them."""
+
+from .composition import (
+    Composition,
+    make_composition,
+    parse_composition,
+)
+from .eddington import (
+    CentralPolytrope,
+    EddingtonStar,
+    check_star,
+    gas_pressure_ratio,
+    lane_emden,
+)
+from .population import (
+    StellarPopulation,
+    bundled_population,
+    classify_stars,
+    population_from_history,
+)
+from .profile import (
+    StellarModel,
+    StellarProfile,
+    profile_from_mesa,
+    shell_volumes,
+)
+
+__all__ = [
+    "CentralPolytrope",
+    "Composition",
+    "EddingtonStar",
+    "StellarModel",
+    "StellarPopulation",
+    "StellarProfile",
+    "bundled_population",
+    "check_star",
+    "classify_stars",
+    "gas_pressure_ratio",
+    "lane_emden",
+    "make_composition",
+    "parse_composition",
+    "population_from_history",
+    "profile_from_mesa",
+    "shell_volumes",
+]
