@@ -25,7 +25,7 @@ class ModelSection(_Section):
     targets: list[str] = ["quintuplet", "wd1"]
     signal: Literal["published", "anchored"] = "published"
     field: str = "jf12"
-    inner: str = "uniform"
+    inner: str = "preset"
     inner_b_z_muG: float | None = None
     density: str = "ymw16"
     turbulence: Literal["none", "jf12", "jf12b"] = "none"

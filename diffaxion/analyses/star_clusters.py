@@ -10,14 +10,13 @@ import numpy as np
 from ..constants import G_REF_GEV
 from ..conversion.axion import Axion
 from ..conversion.born import born_probability
-from ..conversion.stellar import ClusterShape
+from ..conversion.cluster_shape import AnchoredShape
 from ..data.registry import load_table
 from ..environments.galaxy.catalogue import magnetic_field
-from ..environments.galaxy.frame import SightLine
 from ..environments.galaxy.galaxy import Galaxy
 from ..environments.galaxy.sampled import electron_density
-from ..environments.galaxy.sightline import sample_path, uniform_fractions
-from ..environments.galaxy.turbulent import turbulent_field
+from ..environments.galaxy.sightline import LinePath, uniform_fractions
+from ..environments.galaxy.turbulent import jf12_turbulence, jf12b_turbulence
 from ..environments.stars.clusters import cluster, target_row
 from ..errors import ConfigurationError
 from ..likelihoods.gaussian import GaussianPoints, validate_points
@@ -29,6 +28,7 @@ from .config import Configuration, ModelSection
 INSTRUMENT = "nustar"
 # The published spectra are in bins of 5 keV.
 HALF_WIDTH_KEV = 2.5
+_TURBULENCE = {"jf12": jf12_turbulence, "jf12b": jf12b_turbulence}
 
 
 class FluxSpectrum(eqx.Module):
@@ -86,7 +86,7 @@ def published_spectrum(target: str) -> FluxSpectrum:
     energy = table["energy_keV"][keep]
     strength = (float(row["g_curve_GeV"]) / G_REF_GEV) ** 4
     data, sigma = (table[f"{target}_{c}"][keep] for c in ("flux", "error"))
-    validate_points(data, sigma, f"bundled spectrum of {target}")
+    validate_points(data, sigma, source=f"bundled spectrum of {target}")
     return FluxSpectrum(
         target,
         energy - HALF_WIDTH_KEV,
@@ -118,12 +118,12 @@ def build_galaxy(model: ModelSection) -> Galaxy:
     ----------
     Those of the models; `diffaxion cite` prints them.
     """
-    field = magnetic_field(model.field, inner=model.inner, inner_b_z_muG=model.inner_b_z_muG)
-    if model.density == "ymw16":
-        density = electron_density("ymw16")
+    field = magnetic_field(model.field, model.inner, model.inner_b_z_muG, model.r_sun_kpc)
+    if model.density == "ne2001":
+        density = {t: electron_density("ne2001", t) for t in model.targets}
     else:
-        density = {t: electron_density(model.density, t) for t in model.targets}
-    turbulence = None if model.turbulence == "none" else turbulent_field(model.turbulence)
+        density = electron_density(model.density, "")
+    turbulence = None if model.turbulence == "none" else _TURBULENCE[model.turbulence]()
     return Galaxy(field, density, model.r_sun_kpc, turbulence)
 
 
@@ -158,11 +158,9 @@ def build_world(model: ModelSection) -> World:
 
 
 @eqx.filter_jit
-def _bin_mean_probability(line: SightLine, field, density, fractions, low, high, order: int):
-    energy, weight = bin_nodes_keV(low, high, order)
-    path = sample_path(line, field, density, fractions)
-    p = born_probability(path, energy.ravel(), jnp.zeros(())).reshape(energy.shape)
-    return p @ weight
+def _bin_means(path: LinePath, energy_keV: jax.Array, weight: jax.Array) -> jax.Array:
+    p = born_probability(path, energy_keV.ravel(), jnp.zeros(()))
+    return p.reshape(energy_keV.shape) @ weight
 
 
 def published_shape(spectrum: FluxSpectrum, nodes: int = 2000) -> PublishedShape:
@@ -184,19 +182,19 @@ def published_shape(spectrum: FluxSpectrum, nodes: int = 2000) -> PublishedShape
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305: JF12 with B_z = 3.2 muG inside 1 kpc, YMW16.
     """
-    preset = ModelSection(targets=[spectrum.target])
-    galaxy = build_galaxy(preset)
-    source = cluster(spectrum.target)
-    line = galaxy.sightline(source.longitude_deg, source.latitude_deg, source.distance_kpc)
-    mean = _bin_mean_probability(
-        line,
-        galaxy.field,
-        galaxy.density,
+    world = build_world(ModelSection(targets=[spectrum.target]))
+    probe = ClusterSpectrum(
+        spectrum.target,
+        INSTRUMENT,
+        fold_grid(spectrum.low_keV, spectrum.high_keV, 5),
         uniform_fractions(nodes),
-        jnp.asarray(spectrum.low_keV),
-        jnp.asarray(spectrum.high_keV),
-        5,
+        None,
+        None,
     )
+    source = world.clusters[spectrum.target]
+    path = probe.path(world, probe.electrons(world, float(source.distance_kpc)))
+    energy, weight = bin_nodes_keV(probe.grid.low_keV, probe.grid.high_keV, probe.energy_nodes)
+    mean = _bin_means(path, energy, weight)
     return PublishedShape(jnp.asarray(spectrum.curve), mean, source.distance_kpc)
 
 
@@ -247,8 +245,9 @@ def build_probe(
         fold_grid(spectrum.low_keV, spectrum.high_keV, energies_per_bin),
         fractions,
         None if anchored else published_shape(spectrum),
-        ClusterShape() if anchored else None,
+        AnchoredShape() if anchored else None,
         energies_per_bin,
+        bool(world.clusters[spectrum.target].column_1e22_cm2 > 0.0),
     )
 
 

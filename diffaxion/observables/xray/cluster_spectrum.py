@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...constants import KPC_CM
-from ...conversion.absorption import photoelectric_cross_section_cm2
-from ...conversion.born import born_probability
-from ...conversion.turbulence import turbulent_probability
+from ...conversion.absorption import uniform_hydrogen_cm3
+from ...conversion.galactic import galactic_probability
+from ...environments.galaxy.base import ElectronDensity
+from ...environments.galaxy.frame import S_MIN_KPC, SightLine
 from ...environments.galaxy.sightline import LinePath, sample_path
 from ..world import World
 from .response import FoldGrid, bin_nodes_keV, fold_weights
@@ -26,6 +26,41 @@ from .spectrum import photon_spectrum
 Cache = dict[str, Any]
 # Counts per second and keV of the published spectra are in units of 1e-4.
 RATE_UNIT = 1e-4
+# Linear interpolation on this many nodes moves p by less than 1e-4 of itself.
+_TABLE_NODES = 4001
+
+
+# Compiled apart from the rest, so that all targets and smoothing widths share one program each.
+_sample = eqx.filter_jit(sample_path)
+
+
+@eqx.filter_jit
+def electron_table(
+    density: ElectronDensity, sightline: SightLine, reach_kpc: Float[Array, ""]
+) -> tuple[Float[Array, " t"], Float[Array, " t"]]:
+    """Electron density tabulated along a direction, for nodes that move.
+
+    Parameters
+    ----------
+    density : ElectronDensity
+        Model.
+    sightline : SightLine
+        Direction.
+    reach_kpc : float array, shape ()
+        End of the table [kpc].
+
+    Returns
+    -------
+    s_kpc, n_e_cm3 : float array, shape (4001,)
+        Distances [kpc] and densities [cm^-3].
+
+    References
+    ----------
+    Those of the density.
+    """
+    s = jnp.linspace(S_MIN_KPC, reach_kpc, _TABLE_NODES)
+    l, b = sightline.longitude_deg, sightline.latitude_deg
+    return s, jax.vmap(lambda x: density(l, b, x))(s)
 
 
 class PublishedShape(eqx.Module):
@@ -68,8 +103,8 @@ class ClusterSpectrum(eqx.Module):
         unit integral over 10-80 keV [keV^-1]; used by the mode ``anchored``.
     energy_nodes : int, static
         Gauss-Legendre energies per bin.
-    turbulence_correlation : module or None
-        Correlation of the random field, where the galaxy has one.
+    absorption : bool, static
+        Whether photons are absorbed along the hydrogen column of the cluster.
     """
 
     references: ClassVar[tuple[str, ...]] = ("Dessert:2020lil",)
@@ -81,6 +116,7 @@ class ClusterSpectrum(eqx.Module):
     shape: PublishedShape | None
     spectral_model: Any
     energy_nodes: int = eqx.field(static=True, default=5)
+    absorption: bool = eqx.field(static=True, default=False)
 
     @property
     def mode(self) -> str:
@@ -94,10 +130,11 @@ class ClusterSpectrum(eqx.Module):
     def dependencies(self) -> dict[str, tuple[str, ...]]:
         """Cached items and the path prefixes that invalidate them."""
         here = f"clusters.{self.target}."
-        line = (f"{here}longitude_deg", f"{here}latitude_deg", f"{here}distance_kpc")
-        density = ("galaxy.density", f"{here}ln_density")
+        electrons = (f"{here}longitude_deg", f"{here}latitude_deg", "galaxy.density")
+        moving = (f"{here}distance_kpc", f"{here}ln_density", f"{here}column_1e22_cm2")
         return {
-            "path": (*line, *density, "galaxy.field", "galaxy.r_sun_kpc", f"{here}column_1e22_cm2"),
+            "electrons": electrons,
+            "path": (*electrons, *moving, "galaxy.field", "galaxy.r_sun_kpc"),
             "weights": (
                 f"{here}luminosity_10_80_erg_s",
                 f"{here}class_counts",
@@ -107,16 +144,28 @@ class ClusterSpectrum(eqx.Module):
             ),
         }
 
-    def path(self, world: World) -> LinePath:
-        """Field, electrons and hydrogen on the nodes of the sight line."""
+    def sightline(self, world: World) -> SightLine:
+        """Sight line to the cluster."""
         source = world.clusters[self.target]
-        line = world.galaxy.sightline(
+        return world.galaxy.sightline(
             source.longitude_deg, source.latitude_deg, source.distance_kpc
         )
+
+    def electrons(
+        self, world: World, reach_kpc: float
+    ) -> tuple[Float[Array, " t"], Float[Array, " t"]]:
+        """Table (s [kpc], n_e [cm^-3]) of the model's density out to ``reach_kpc``."""
         density = world.galaxy.density_toward(self.target)
-        path = sample_path(line, world.galaxy.field, density, self.fractions)
+        return electron_table(density, self.sightline(world), jnp.asarray(reach_kpc))
+
+    def path(self, world: World, electrons: tuple | None = None) -> LinePath:
+        """Field, electrons and hydrogen on the nodes of the sight line."""
+        source = world.clusters[self.target]
+        density = None if electrons else world.galaxy.density_toward(self.target)
+        line = self.sightline(world)
+        path = _sample(line, world.galaxy.field, density, self.fractions, electrons)
         n_e = path.n_e_cm3 * jnp.exp(source.ln_density)
-        n_h = jnp.ones_like(n_e) * source.column_1e22_cm2 * 1e22 / (source.distance_kpc * KPC_CM)
+        n_h = uniform_hydrogen_cm3(source.column_1e22_cm2 * 1e22, path.s_kpc)
         return eqx.tree_at(lambda p: (p.n_e_cm3, p.n_h_cm3), path, (n_e, n_h))
 
     def weights(self, world: World) -> Float[Array, "n n q"]:
@@ -139,34 +188,53 @@ class ClusterSpectrum(eqx.Module):
         self, world: World, path: LinePath, energy_keV: Float[Array, " e"]
     ) -> Float[Array, " e"]:
         """Conversion probability per unit u at given energies [keV], shape (e,)."""
-        sigma = jax.vmap(photoelectric_cross_section_cm2)(energy_keV)
-        p = born_probability(path, energy_keV, world.axion.m_a_eV, sigma)
-        turbulence = world.galaxy.turbulence
-        if turbulence is None:
-            return p
-        source = world.clusters[self.target]
-        line = world.galaxy.sightline(
-            source.longitude_deg, source.latitude_deg, source.distance_kpc
-        )
-        v_t = turbulence.transverse_variance_muG2(jax.vmap(line.position_kpc)(path.s_kpc))
-        return p + turbulent_probability(
-            path.s_kpc, v_t, path.n_e_cm3, energy_keV, world.axion.m_a_eV, turbulence.correlation()
+        return galactic_probability(
+            path,
+            self.sightline(world),
+            energy_keV,
+            world.axion.m_a_eV,
+            world.galaxy.turbulence,
+            self.absorption,
         )
 
-    def prepare(self, world: World, free: tuple[str, ...] = ()) -> Cache:
-        """Items that do not depend on the free paths, computed once."""
-        items = {"path": self.path, "weights": self.weights}
+    def prepare(
+        self, world: World, free: tuple[str, ...] = (), reach_kpc: float | None = None
+    ) -> Cache:
+        """Items that do not depend on the free paths, computed once.
+
+        Parameters
+        ----------
+        world : World
+            Root tree at its fiducial point.
+        free : tuple of str
+            Paths that will vary.
+        reach_kpc : float, optional
+            Largest distance that the cluster may take [kpc]; default its present one.
+
+        Returns
+        -------
+        dict
+            Subset of ``weights``, ``path`` and ``electrons`` (the last only without ``path``).
+        """
         touched = {
             name
             for name, prefixes in self.dependencies().items()
             if any(_related(f, p) for f in free for p in prefixes)
         }
-        return {name: make(world) for name, make in items.items() if name not in touched}
+        cache: Cache = {}
+        if "weights" not in touched:
+            cache["weights"] = eqx.filter_jit(self.weights)(world)
+        far = float(world.clusters[self.target].distance_kpc)
+        if "electrons" not in touched:
+            cache["electrons"] = self.electrons(world, max(far, reach_kpc or far))
+        if "path" not in touched:
+            cache["path"] = self.path(world, cache.pop("electrons"))
+        return cache
 
     def response(self, world: World, cache: Cache | None = None) -> Float[Array, " n"]:
         """Signal per unit a = (g/1e-12 GeV^-1)^4 [1e-4 counts s^-1 keV^-1], shape (bins,)."""
         cache = cache or {}
-        path = cache["path"] if "path" in cache else self.path(world)
+        path = cache["path"] if "path" in cache else self.path(world, cache.get("electrons"))
         weights = cache["weights"] if "weights" in cache else self.weights(world)
         energy = self.node_energies_keV()
         p = self.probability(world, path, energy.ravel()).reshape(energy.shape)

@@ -1,0 +1,218 @@
+"""An analysis: a world, priors bound to its paths, forward models and their data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..likelihoods.gaussian import GaussianPoints
+from ..observables.world import World
+from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum
+from ..parameters.bind import Bindings
+
+STRENGTH = "axion.u"
+MASS = "axion.m_a_eV"
+
+
+class AnalysisData(eqx.Module):
+    """Everything numerical that the density depends on: an argument of compiled programs.
+
+    Attributes
+    ----------
+    world : World
+        Root tree at its fiducial point.
+    bindings : Bindings
+        Priors by path.
+    probes : tuple of ClusterSpectrum
+        Forward models.
+    points : tuple of GaussianPoints
+        Data, in the order of the probes.
+    caches : tuple of dict
+        What does not depend on the bound paths.
+    """
+
+    world: World
+    bindings: Bindings
+    probes: tuple[ClusterSpectrum, ...]
+    points: tuple[GaussianPoints, ...]
+    caches: tuple[Cache, ...]
+
+    def responses(self, z: Float[Array, " k"]) -> tuple[World, tuple[Float[Array, " n"], ...]]:
+        """World at standard normals z, shape (k,), and the response of each probe."""
+        world = self.bindings.apply(self.world, z)
+        pairs = zip(self.probes, self.caches, strict=True)
+        return world, tuple(probe.response(world, cache) for probe, cache in pairs)
+
+    def loglike(self, z: Float[Array, " k"]) -> Float[Array, ""]:
+        """Log likelihood of the data at z, shape (k,), without any prior."""
+        world, responses = self.responses(z)
+        return sum(
+            (p.log_prob(world.axion.a * r) for p, r in zip(self.points, responses, strict=True)),
+            jnp.zeros(()),
+        )
+
+
+def logdensity(data: AnalysisData, z: Float[Array, " k"]) -> Float[Array, ""]:
+    """Log posterior density of the standardised parameters, for any sampler.
+
+    Parameters
+    ----------
+    data : AnalysisData
+        World, priors, models, data.
+    z : float array, shape (k,)
+        Standard normals, in the order of ``data.bindings.names``, dimensionless.
+
+    Returns
+    -------
+    float array, shape ()
+        ln L + ln prior, up to the evidence.
+
+    References
+    ----------
+    None: the definition of a posterior.
+    """
+    return data.loglike(z) + data.bindings.log_prior(z)
+
+
+def numpyro_model(data: AnalysisData) -> None:
+    """The same density as a NumPyro model; sites carry the dotted paths.
+
+    Parameters
+    ----------
+    data : AnalysisData
+        World, priors, models, data.
+
+    Returns
+    -------
+    None
+        Called for its sampling statements.
+
+    References
+    ----------
+    Phan, Pradhan & Jankowiak 2019, arXiv:1912.11554 (NumPyro).
+    """
+    import numpyro
+
+    world = data.bindings.numpyro_sites(data.world)
+    for probe, points, cache in zip(data.probes, data.points, data.caches, strict=True):
+        signal = world.axion.a * probe.response(world, cache)
+        numpyro.factor(f"loglike_{probe.target}", points.log_prob(signal))
+
+
+class Analysis:
+    """World, priors and probes of one inference.
+
+    Parameters
+    ----------
+    world : World
+        Root tree at its fiducial point.
+    priors : mapping of str to prior
+        Priors by dotted path; ``axion.u`` and ``axion.m_a_eV`` among them if they vary.
+    probes : sequence of ClusterSpectrum
+        Forward models.
+    points : sequence of GaussianPoints
+        Data, in the order of the probes.
+    ties : mapping, optional
+        Tied paths.
+
+    Attributes
+    ----------
+    data : AnalysisData
+        The numerical content, an argument of every compiled program.
+
+    Raises
+    ------
+    ConfigurationError
+        If a path is unknown (the nearest are listed) or a value lies outside its prior.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        priors: dict[str, Any],
+        probes: Sequence[ClusterSpectrum],
+        points: Sequence[GaussianPoints],
+        ties: dict[str, Any] | None = None,
+    ) -> None:
+        bindings = Bindings(priors, ties)
+        bindings.check(world)
+        free = (*bindings.names, *bindings.tied_paths)
+        caches = tuple(p.prepare(world, free, self._reach(bindings, p.target)) for p in probes)
+        self.data = AnalysisData(world, bindings, tuple(probes), tuple(points), caches)
+
+    @staticmethod
+    def _reach(bindings: Bindings, target: str) -> float | None:
+        """Largest distance inside the prior, eight standard deviations out [kpc]."""
+        path = f"clusters.{target}.distance_kpc"
+        if path not in bindings.names:
+            return None
+        return float(bindings.values(jnp.full(bindings.size, 8.0))[path])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Paths of the free parameters, in the order of z."""
+        return self.data.bindings.names
+
+    def logdensity(self, z: Float[Array, " k"]) -> Float[Array, ""]:
+        """Log posterior density at standard normals z, shape (k,)."""
+        return logdensity(self.data, z)
+
+    def loglike(self, z: Float[Array, " k"]) -> Float[Array, ""]:
+        """Log likelihood at standard normals z, shape (k,)."""
+        return self.data.loglike(z)
+
+    def explain(self) -> list[dict[str, Any]]:
+        """Paths, priors, units and widths, and which items are computed once."""
+        rows = [
+            {"path": r.path, "prior": r.prior, "unit": r.unit, "width": r.width}
+            for r in self.data.bindings.explain()
+        ]
+        cached = {p.target: sorted(c) for p, c in zip(self.data.probes, self.data.caches)}
+        return [*rows, {"cached": cached}]
+
+    def sample(self, key: Array, **settings: Any) -> Any:
+        """Posterior draws by NUTS; see :func:`diffaxion.inference.sample.sample`."""
+        from ..inference.sample import sample
+
+        return sample(numpyro_model, (self.data,), key, **settings)
+
+
+@eqx.filter_jit
+def strength_moments(
+    data: AnalysisData, z: Float[Array, "d k"]
+) -> tuple[Float[Array, " d"], Float[Array, " d"]]:
+    """Score S and information I of the strength a at many nuisance draws.
+
+    With independent Gaussian points ln L(a | z) = const + S a - I a^2/2 exactly, so that any
+    prior on the coupling can be applied to each draw by a quadrature in one dimension.
+
+    Parameters
+    ----------
+    data : AnalysisData
+        World, priors, models, data.
+    z : float array, shape (d, k)
+        Draws; the component of ``axion.u`` is ignored.
+
+    Returns
+    -------
+    score, information : float array, shape (d,)
+        Summed over probes, for a = (g/1e-12 GeV^-1)^4.
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1007.1727.
+    """
+    from ..inference.limits import combine, linear_moments
+
+    def one(draw: Float[Array, " k"]) -> tuple[Array, Array]:
+        _, responses = data.responses(draw)
+        return tuple(
+            combine(*(linear_moments(r, p) for r, p in zip(responses, data.points, strict=True)))
+        )
+
+    return jax.lax.map(one, z, batch_size=32)
