@@ -18,8 +18,8 @@ from ..numerics import linear_interpolate, safe_sqrt, trapezoid_weights
 from .correlation import Correlation
 
 # The period of the synthesis exceeds the path by this many P_1D(0), so that the correlation of the
-# two ends is negligible: exp(-16) for an exponential.
-_PERIOD_MARGIN = 8.0
+# two ends is negligible: 1e-3 for the power law, whose correlation falls slowest.
+_PERIOD_MARGIN = 20.0
 
 
 def _detuning(n_e_cm3: Array, energy_keV: Array, m_a_eV: Array) -> Array:
