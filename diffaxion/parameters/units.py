@@ -98,4 +98,8 @@ def latex_label(path: str) -> str:
     if name in SYMBOLS:
         return f"{owner}${SYMBOLS[name]}${index}{unit}".replace("_", " ")
     bare = name if suffix is None else name[: -len(suffix) - 1]
+    symbol, _, rest = bare.partition("_")
+    if len(symbol) == 1 and rest:
+        lower = rest.replace("_", r"\,")
+        return f"{owner}".replace("_", " ") + rf"${symbol}_\mathrm{{{lower}}}{index}${unit}"
     return f"{owner}{bare}{index}".replace("_", " ") + unit

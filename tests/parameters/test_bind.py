@@ -203,7 +203,9 @@ def test_units_come_from_the_names(path, unit):
 
 def test_labels_are_latex_with_units():
     assert latex_label("clusters.wd1.distance_kpc") == r"wd1 $d$ [$\mathrm{kpc}$]"
-    assert latex_label("galaxy.field.b_arm_muG[3]") == r"field b arm[3] [$\mu\mathrm{G}$]"
+    assert latex_label("galaxy.field.b_arm_muG[3]") == (
+        r"field $b_\mathrm{arm}[3]$ [$\mu\mathrm{G}$]"
+    )
     assert latex_label("axion.u").startswith("$u = ")
     assert latex_label("alone_nuisance") == "alone nuisance"
 

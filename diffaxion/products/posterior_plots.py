@@ -1,0 +1,206 @@
+"""Figures of posteriors: corner plot, and nuisance parameters against their priors."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import DataError
+from .plot_style import SERIES, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def _flat(draws: Mapping[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
+    """Names, and draws as a table of shape (samples, parameters)."""
+    if not draws:
+        raise DataError("there are no draws to plot")
+    columns = {name: np.ravel(np.asarray(values, float)) for name, values in draws.items()}
+    sizes = {values.size for values in columns.values()}
+    if len(sizes) != 1:
+        raise DataError(
+            f"draws have different lengths: { {n: v.size for n, v in columns.items()} }"
+        )
+    for name, values in columns.items():
+        if not np.all(np.isfinite(values)):
+            raise DataError(f"draws of {name!r} contain {np.sum(~np.isfinite(values))} non-finite")
+    return list(columns), np.stack(list(columns.values()), axis=-1)
+
+
+def _levels(counts: np.ndarray, shares: Sequence[float]) -> list[float]:
+    """Heights of a histogram above which the given shares of its content lie, increasing."""
+    ordered = np.sort(counts.ravel())[::-1]
+    summed = np.cumsum(ordered)
+    return [float(ordered[np.searchsorted(summed, s * summed[-1])]) for s in sorted(shares)[::-1]]
+
+
+def _simple_corner(figure: Figure, table: np.ndarray, texts: list[str]) -> None:
+    """Histograms on the diagonal, density with 68% and 95% contours below it."""
+    n = table.shape[1]
+    grid: Any = figure.subplots(n, n, squeeze=False)
+    ranges = [tuple(np.quantile(table[:, k], (0.001, 0.999))) for k in range(n)]
+    ranges = [(a, b) if b > a else (a - 0.5, b + 0.5) for a, b in ranges]
+    for row in range(n):
+        for column in range(n):
+            axes = grid[row, column]
+            if column > row:
+                axes.axis("off")
+                continue
+            axes.set_xlim(ranges[column])
+            if row == column:
+                axes.hist(
+                    table[:, row], bins=40, range=ranges[row], histtype="step",
+                    color=SERIES[0][0], lw=1.2,
+                )  # fmt: skip
+                axes.set_yticks([])
+            else:
+                counts, x, y = np.histogram2d(
+                    table[:, column], table[:, row], bins=22,
+                    range=[ranges[column], ranges[row]],
+                )  # fmt: skip
+                cx, cy = 0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1])
+                axes.pcolormesh(x, y, counts.T, cmap="Greys", rasterized=True)
+                levels = _levels(counts, (0.68, 0.95))
+                if levels[1] > levels[0] > 0:
+                    axes.contour(cx, cy, counts.T, levels, colors=SERIES[0][0], linewidths=1.0)
+                axes.set_ylim(ranges[row])
+            if row == n - 1:
+                axes.set_xlabel(texts[column])
+                axes.tick_params(axis="x", labelrotation=40)
+            else:
+                axes.set_xticklabels([])
+            if column == 0 and row > 0:
+                axes.set_ylabel(texts[row])
+            elif column > 0:
+                axes.set_yticklabels([])
+
+
+@styled
+def plot_corner(
+    draws: Mapping[str, np.ndarray],
+    labels: Mapping[str, str] | None = None,
+    *,
+    use_corner: bool | None = None,
+) -> Figure:
+    """Marginal posteriors of all pairs of parameters.
+
+    Parameters
+    ----------
+    draws : mapping of str to array, shape (...)
+        Draws by parameter, all with the same number of elements (chains are joined).
+    labels : mapping of str to str, optional
+        LaTeX label with unit by parameter; the name is the fallback.
+    use_corner : bool, optional
+        Whether to use the package ``corner``; None: if it is installed.
+
+    Returns
+    -------
+    matplotlib Figure
+        Histograms on the diagonal, 68% and 95% regions below it.
+
+    Raises
+    ------
+    DataError
+        If there are no draws, or they are not finite or differ in length.
+
+    References
+    ----------
+    Foreman-Mackey 2016, JOSS 1, 24 (corner).
+    """
+    names, table = _flat(draws)
+    texts = [(labels or {}).get(name, name) for name in names]
+    size = 1.2 + 1.55 * len(names)
+    if use_corner is None:
+        use_corner = importlib.util.find_spec("corner") is not None
+    # corner sets the margins itself.
+    figure = new_figure(size, size, layout=None if use_corner else "constrained")
+    if not use_corner:
+        _simple_corner(figure, table, texts)
+        return figure
+    # corner imports arviz, which warns about its own future on import.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import corner
+
+    constant = np.ptp(table, axis=0) == 0
+    corner.corner(
+        table,
+        fig=figure,
+        labels=texts,
+        levels=(0.68, 0.95),
+        color=SERIES[0][0],
+        bins=30,
+        quiet=True,
+        max_n_ticks=3,
+        label_kwargs={"fontsize": 9.5},
+        range=[(v - 0.5, v + 0.5) if c else 0.999 for v, c in zip(table[0], constant)],
+        plot_datapoints=False,
+        fill_contours=True,
+        smooth=1.0,
+        labelpad=-0.12,
+    )
+    for axes in figure.axes:
+        axes.tick_params(labelsize=7.5)
+    return figure
+
+
+@styled
+def plot_nuisances(
+    z_draws: Mapping[str, np.ndarray], labels: Mapping[str, str] | None = None
+) -> Figure:
+    """Posterior of every nuisance parameter in units of its prior.
+
+    Parameters
+    ----------
+    z_draws : mapping of str to array, shape (...)
+        Draws of the standardised parameters (prior N(0, 1)), by path.
+    labels : mapping of str to str, optional
+        LaTeX label by path; the path is the fallback.
+
+    Returns
+    -------
+    matplotlib Figure
+        Median and central 68% and 95% intervals on top of the 1 and 2 sigma bands of the prior.
+
+    Raises
+    ------
+    DataError
+        If there are no draws, or they are not finite or differ in length.
+
+    References
+    ----------
+    Section 6 of the statistics: all nuisances are sampled as standard normals.
+    """
+    names, table = _flat(z_draws)
+    n = len(names)
+    figure = new_figure(6.2, 1.0 + 0.27 * n)
+    axes: Any = figure.subplots()
+    axes.axvspan(-2, 2, color="0.94", lw=0, label=r"prior $2\sigma$")
+    axes.axvspan(-1, 1, color="0.86", lw=0, label=r"prior $1\sigma$")
+    axes.axvline(0.0, color="0.6", lw=0.7)
+    rows = np.arange(n)[::-1]
+    q = np.quantile(table, (0.025, 0.15865, 0.5, 0.84135, 0.975), axis=0)
+    colour = SERIES[0][0]
+    axes.hlines(rows, q[0], q[4], color=colour, lw=0.9, label="posterior 95%")
+    axes.hlines(rows, q[1], q[3], color=colour, lw=2.6, label="posterior 68%")
+    axes.plot(q[2], rows, "o", color="white", mec=colour, ms=4.2, mew=1.1)
+    for row, column in zip(rows, range(n)):
+        axes.annotate(
+            f"{table[:, column].std():.2f}", (1.005, row), xycoords=("axes fraction", "data"),
+            fontsize=7.5, va="center", color="0.3",
+        )  # fmt: skip
+    axes.set_yticks(rows, [(labels or {}).get(name, name) for name in names], fontsize=8.5)
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.set_ylim(-0.7, n - 0.3)
+    widest = max(2.4, 1.08 * float(np.max(np.abs(q))))
+    axes.set_xlim(-widest, widest)
+    axes.set_xlabel(
+        r"standardised parameter $z$ (prior $\mathcal{N}(0,1)$); right: posterior width"
+    )
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.2)
+    return figure
