@@ -30,15 +30,16 @@ from jaxtyping import Array, Complex, Float
 from ..constants import DELTA_A_KPC, DELTA_AG_KPC, DELTA_PL_KPC, KPC_CM
 from ..environments.galaxy.sightline import LinePath
 from ..errors import ConfigurationError
-from ..numerics import cumulative_trapezoid, gauss_legendre, safe_divide, trapezoid_weights
+from ..numerics import cumulative_trapezoid, gauss_legendre, trapezoid_weights
+from .phase import sincos
 
 Rule = Literal["filon", "trapezoid"]
 
 # Cells with |Delta Phi| below this times the lowest energy are expanded in powers of psi^2; the
-# first power left out, 17/315 psi^6, is then below 2e-11 of the cell.
-_SMALL_THETA = 0.05
-_TAN_SERIES = (1.0, 1.0 / 3.0, 2.0 / 15.0)
-_COT_SERIES = (1.0 / 3.0, 1.0 / 45.0, 2.0 / 945.0)
+# first power left out, 2/15 psi^4, is then below 2e-9 of the cell.
+_SMALL_THETA = 0.02
+_TAN_SERIES = (1.0, 1.0 / 3.0)
+_COT_SERIES = (1.0 / 3.0, 1.0 / 45.0)
 
 
 def phase_rate(path: LinePath, m_a_eV: Float[Array, ""]) -> Float[Array, " n"]:
@@ -65,71 +66,64 @@ def phase_rate(path: LinePath, m_a_eV: Float[Array, ""]) -> Float[Array, " n"]:
 
 @jax.custom_jvp
 def _phase_products(
-    phi: Float[Array, " n"], weights: Float[Array, "n c"], inverse: Float[Array, " e"]
-) -> tuple[Float[Array, "e c"], Float[Array, "e c"]]:
-    """cos(phi/E) @ W and sin(phi/E) @ W."""
-    theta = inverse[:, None] * phi
-    return jnp.cos(theta) @ weights, jnp.sin(theta) @ weights
+    phi: Float[Array, " n"], weights: Float[Array, "c n"], inverse: Float[Array, " e"]
+) -> tuple[Float[Array, "c e"], Float[Array, "c e"]]:
+    """sum_n W_n cos(phi_n/E) and sum_n W_n sin(phi_n/E)."""
+    sin, cos = sincos(inverse[:, None] * phi)
+    return weights @ cos.T, weights @ sin.T
 
 
 @_phase_products.defjvp
 def _phase_products_jvp(primals, tangents):
-    # Written as products with the same two matrices, so that the transposed rule is three thin
+    # Written as products with the same two matrices, so that the transposed rule is two thin
     # products as well, instead of element-wise work on (energy, node) arrays.
     phi, weights, inverse = primals
     d_phi, d_weights, d_inverse = tangents
-    theta = inverse[:, None] * phi
-    cos, sin = jnp.cos(theta), jnp.sin(theta)
-    count = weights.shape[1]
-    slope = weights * phi[:, None]
-    moving = jnp.concatenate([d_weights, weights * d_phi[:, None]], axis=1)
-    d_cos, d_sin = cos @ moving, sin @ moving
-    d_inverse = d_inverse[:, None]
-    d_theta_cos = inverse[:, None] * d_cos[:, count:] + d_inverse * (cos @ slope)
-    d_theta_sin = inverse[:, None] * d_sin[:, count:] + d_inverse * (sin @ slope)
-    primal = (cos @ weights, sin @ weights)
-    return primal, (d_cos[:, :count] - d_theta_sin, d_sin[:, :count] + d_theta_cos)
+    sin, cos = sincos(inverse[:, None] * phi)
+    count = weights.shape[0]
+    slope = weights * phi
+    moving = jnp.concatenate([d_weights, weights * d_phi])
+    d_cos, d_sin = moving @ cos.T, moving @ sin.T
+    d_theta_cos = inverse * d_cos[count:] + d_inverse * (slope @ cos.T)
+    d_theta_sin = inverse * d_sin[count:] + d_inverse * (slope @ sin.T)
+    primal = (weights @ cos.T, weights @ sin.T)
+    return primal, (d_cos[:count] - d_theta_sin, d_sin[:count] + d_theta_cos)
 
 
-def _node_sums(from_left: Float[Array, "k c"], from_right: Float[Array, "k c"]) -> Array:
+def _node_sums(from_left: Float[Array, "c k"], from_right: Float[Array, "c k"]) -> Array:
     """Node weights from cells: each cell gives to its left and to its right node."""
-    zero = jnp.zeros_like(from_left[:1])
-    return jnp.concatenate([from_left, zero]) + jnp.concatenate([zero, from_right])
+    return jnp.pad(from_left, ((0, 0), (0, 1))) + jnp.pad(from_right, ((0, 0), (1, 0)))
 
 
 def _filon_products(
-    phi: Float[Array, " n"], b: Float[Array, "n 2"], s: Float[Array, " n"], energy: Array
-) -> tuple[Float[Array, "e 2"], Float[Array, "e 2"]]:
+    phi: Float[Array, " n"], b: Float[Array, "2 n"], s: Float[Array, " n"], energy: Array
+) -> tuple[Float[Array, "2 e"], Float[Array, "2 e"]]:
     """Real and imaginary part of int B exp(i phi/E) ds for B and phi linear in each cell."""
-    h, change = jnp.diff(s)[:, None], jnp.diff(phi)[:, None]
-    step, mean = jnp.diff(b, axis=0), 0.5 * (b[1:] + b[:-1])
+    h, change = jnp.diff(s), jnp.diff(phi)
+    step, mean = jnp.diff(b), 0.5 * (b[:, 1:] + b[:, :-1])
     small = jnp.abs(change) < _SMALL_THETA * jax.lax.stop_gradient(jnp.min(energy))
-    ratio = jnp.where(small, 0.0, safe_divide(h, jnp.where(small, 0.0, change)))
-    ratio2 = jnp.where(small, 0.0, safe_divide(ratio, jnp.where(small, 0.0, change)))
+    inverse_change = jnp.where(small, 0.0, 1.0 / jnp.where(small, 1.0, change))
+    ratio = h * inverse_change
+    ratio2 = ratio * inverse_change * step
     psi2 = jnp.where(small, 0.25 * change**2, 0.0)
-    columns = [
-        # (E/i) e^(i Phi/E) and E^2 e^(i Phi/E) of the closed form.
-        _node_sums(-ratio * b[:-1], ratio * b[1:]),
-        _node_sums(-ratio2 * step, ratio2 * step),
-    ]
+    # (E/i) e^(i Phi/E) and E^2 e^(i Phi/E) of the closed form, then the corrected trapezoid.
+    from_left, from_right = [-ratio * b[:, :-1], -ratio2], [ratio * b[:, 1:], ratio2]
     power = jnp.where(small, 0.5 * h, 0.0)
     for tan, cot in zip(_TAN_SERIES, _COT_SERIES, strict=True):
-        columns.append(
-            _node_sums(
-                power * (tan * mean - 0.5 * cot * step), power * (tan * mean + 0.5 * cot * step)
-            )
-        )
+        even, odd = power * tan * mean, power * (0.5 * cot) * step
+        from_left.append(even - odd)
+        from_right.append(even + odd)
         power = power * psi2
+    weights = _node_sums(jnp.concatenate(from_left), jnp.concatenate(from_right))
     inverse = 1.0 / energy
-    cos, sin = _phase_products(phi, jnp.concatenate(columns, axis=1), inverse)
-    cos, sin = cos.reshape(-1, len(columns), 2), sin.reshape(-1, len(columns), 2)
-    e = energy[:, None]
-    real = e * sin[:, 0] + e**2 * cos[:, 1]
-    imag = -e * cos[:, 0] + e**2 * sin[:, 1]
-    scale = jnp.ones_like(e)
-    for k in range(2, len(columns)):
-        real, imag = real + scale * cos[:, k], imag + scale * sin[:, k]
-        scale = scale * inverse[:, None] ** 2
+    cos, sin = _phase_products(phi, weights, inverse)
+    cos, sin = cos.reshape(-1, 2, energy.size), sin.reshape(-1, 2, energy.size)
+    real = energy * sin[0] + energy**2 * cos[1]
+    imag = -energy * cos[0] + energy**2 * sin[1]
+    scale = jnp.ones_like(energy)
+    for c, s_k in zip(cos[2:], sin[2:], strict=True):
+        real, imag = real + scale * c, imag + scale * s_k
+        scale = scale * inverse**2
     return real, imag
 
 
@@ -152,13 +146,11 @@ def _absorbed_amplitude(phi, b, path: LinePath, energy, cross_section_cm2, rule:
     exponent = phi / energy[:, None] + 0.5j * cross_section_cm2[:, None] * column
     wave = jnp.exp(1j * exponent)
     if rule == "trapezoid":
-        weights = trapezoid_weights(path.s_kpc)[:, None] * b
-        return (wave @ weights.astype(wave.dtype)).T
+        return (trapezoid_weights(path.s_kpc) * b).astype(wave.dtype) @ wave.T
     i0, i1 = _filon_moments(jnp.diff(exponent, axis=1))
-    h, step = jnp.diff(path.s_kpc)[:, None], jnp.diff(b, axis=0)
-    left = wave[:, :-1]
-    return ((left * i0) @ (h * b[:-1]).astype(wave.dtype)).T + (
-        (left * i1) @ (h * step).astype(wave.dtype)
+    h, step, left = jnp.diff(path.s_kpc), jnp.diff(b), wave[:, :-1]
+    return (h * b[:, :-1]).astype(wave.dtype) @ (left * i0).T + (h * step).astype(wave.dtype) @ (
+        left * i1
     ).T
 
 
@@ -207,15 +199,14 @@ def born_amplitude(
     if rule not in ("filon", "trapezoid"):
         raise ConfigurationError(f"rule {rule!r}: expected 'filon' or 'trapezoid'")
     phi = cumulative_trapezoid(phase_rate(path, m_a_eV), path.s_kpc)
-    b = DELTA_AG_KPC * jnp.stack([path.b_l_muG, path.b_b_muG], axis=1)
+    b = DELTA_AG_KPC * jnp.stack([path.b_l_muG, path.b_b_muG])
     if cross_section_cm2 is not None:
         return _absorbed_amplitude(phi, b, path, energy_keV, cross_section_cm2, rule)
     if rule == "filon":
         real, imag = _filon_products(phi, b, path.s_kpc, energy_keV)
     else:
-        weights = trapezoid_weights(path.s_kpc)[:, None] * b
-        real, imag = _phase_products(phi, weights, 1.0 / energy_keV)
-    return jax.lax.complex(real, imag).T
+        real, imag = _phase_products(phi, trapezoid_weights(path.s_kpc) * b, 1.0 / energy_keV)
+    return jax.lax.complex(real, imag)
 
 
 def born_probability(
