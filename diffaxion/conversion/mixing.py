@@ -98,7 +98,7 @@ def _scan(cells: _Cells, u: Array):
 
 
 def _strength(left: Array, right: Array) -> Array:
-    return sum(jnp.real(x) ** 2 + jnp.imag(x) ** 2 for x in (left, right))
+    return jnp.real(left) ** 2 + jnp.imag(left) ** 2 + jnp.real(right) ** 2 + jnp.imag(right) ** 2
 
 
 @jax.custom_vjp
@@ -286,5 +286,5 @@ def transfer_matrix(
     out = product[0].transpose(2, 0, 1)
     # From (A/sqrt(u), a) back to (A, a); the lower row carries an explicit factor u.
     physical_column = out[:, :2, 2] * root
-    physical_row = out[:, 2, :2] * safe_divide(1.0, root)
+    physical_row = out[:, 2, :2] * safe_divide(jnp.ones_like(root), root)
     return out.at[:, :2, 2].set(physical_column).at[:, 2, :2].set(physical_row)
