@@ -91,7 +91,7 @@ class UniformField(MagneticField):
     """
 
     references: ClassVar[tuple[str, ...]] = ()
-    b_muG: Float[Array, "3"] = eqx.field(converter=jnp.asarray)
+    b_muG: Float[Array, "3"] = parameter()
 
     def __call__(self, position_kpc: Float[Array, "3"]) -> Float[Array, "3"]:
         del position_kpc
@@ -108,7 +108,7 @@ class UniformDensity(ElectronDensity):
     """
 
     references: ClassVar[tuple[str, ...]] = ()
-    n_e_cm3: Float[Array, ""] = eqx.field(converter=jnp.asarray)
+    n_e_cm3: Float[Array, ""] = parameter()
 
     def __call__(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from ...errors import ConfigurationError, unknown_name
 from .base import MagneticField
@@ -78,12 +78,33 @@ _INNER: dict[str, Callable[[Array, float], MagneticField]] = {
 
 
 def field_names() -> list[str]:
-    """Names that :func:`magnetic_field` accepts, aliases included."""
+    """Names that :func:`magnetic_field` accepts, aliases included.
+
+    Returns
+    -------
+    list of str
+        Sorted names; ``ptkn11`` stands for ``ptkn11-ass``.
+
+    References
+    ----------
+    Those of :class:`~.jf12.JF12`, :class:`~.solenoidal.JF12Solenoidal`,
+    :class:`~.ptkn11.PTKN11` and :class:`~.uf23.UF23`.
+    """
     return sorted([*_MODELS, *_ALIASES])
 
 
 def inner_options() -> list[str]:
-    """Options that :func:`magnetic_field` accepts for the inner kiloparsec."""
+    """Options that :func:`magnetic_field` accepts for the inner kiloparsec.
+
+    Returns
+    -------
+    list of str
+        Names of the options, explained in :func:`magnetic_field`.
+
+    References
+    ----------
+    Those of :class:`~.inner.VerticalField` and :class:`~.inner.PoloidalField`.
+    """
     return ["preset", "continue", *_INNER]
 
 
@@ -167,3 +188,30 @@ def magnetic_field(
         return model
     b_z = fiducial_inner_b_z_muG(model) if inner_b_z_muG is None else inner_b_z_muG
     return InnerRegion(model, _INNER[inner](jnp.asarray(b_z, float), r_sun_kpc))
+
+
+def with_smooth_edges(field: MagneticField, width_kpc: Float[Array, ""]) -> MagneticField:
+    """A field whose jumps along a sight line are logistic steps of one width.
+
+    For masses above about 1e-10 eV a sharp jump dB contributes p of order
+    (g dB/2)^2/Delta^2 and dominates the regular field; results there mean something only where
+    they do not depend on this width. Smoothing costs div B = 0 within the edges.
+
+    Parameters
+    ----------
+    field : MagneticField
+        Any model, composed or not.
+    width_kpc : float array, shape ()
+        Logistic width [kpc], at least 0.05 kpc to be of physical interest. Spiral arms get the
+        same width at r = 8 kpc.
+
+    Returns
+    -------
+    MagneticField
+        The smoothed field, without crossings.
+
+    References
+    ----------
+    Kleimann et al. 2019, ApJ 877, 76 (arXiv:1809.07528), on the discontinuities of JF12.
+    """
+    return field.smoothed(width_kpc)

@@ -129,15 +129,11 @@ class SumField(MagneticField):
     Attributes
     ----------
     parts : tuple of MagneticField
-        The summands.
+        The summands; each carries its own references.
     """
 
+    references: ClassVar[tuple[str, ...]] = ()
     parts: tuple[MagneticField, ...]
-
-    @property
-    def references(self) -> tuple[str, ...]:  # type: ignore[override]
-        """References of all parts."""
-        return tuple(dict.fromkeys(r for part in self.parts for r in part.references))
 
     @property
     def linear_paths(self) -> tuple[str, ...]:
@@ -166,22 +162,18 @@ class InnerRegion(MagneticField):
     Attributes
     ----------
     outer, inner : MagneticField
-        Fields outside and inside the sphere.
+        Fields outside and inside the sphere; each carries its own references.
     radius_kpc : float array, shape ()
         Radius of the sphere [kpc].
     edge_width_kpc : float array, shape () or None
         Logistic width of the edge [kpc]; None for a sharp one.
     """
 
+    references: ClassVar[tuple[str, ...]] = ()
     outer: MagneticField
     inner: MagneticField
     radius_kpc: Float[Array, ""] = parameter(default=R_INNER_KPC)
     edge_width_kpc: Float[Array, ""] | None = optional_parameter()
-
-    @property
-    def references(self) -> tuple[str, ...]:  # type: ignore[override]
-        """References of both fields."""
-        return tuple(dict.fromkeys((*self.outer.references, *self.inner.references)))
 
     @property
     def linear_paths(self) -> tuple[str, ...]:
@@ -210,31 +202,3 @@ class InnerRegion(MagneticField):
             inner=self.inner.smoothed(width_kpc),
             edge_width_kpc=width_kpc,
         )
-
-
-def with_smooth_edges(field: MagneticField, width_kpc: Float[Array, ""]) -> MagneticField:
-    """A field whose jumps along a sight line are logistic steps of one width.
-
-    For masses above about 1e-10 eV a sharp jump dB contributes p of order
-    (g dB/2)^2/Delta^2 and dominates the regular field; results there mean something only where
-    they do not depend on this width. Smoothing costs div B = 0 within the edges.
-
-    Parameters
-    ----------
-    field : MagneticField
-        Any model, composed or not.
-    width_kpc : float array, shape ()
-        Logistic width [kpc], at least 0.05 kpc to be of physical interest. Spiral arms get the
-        same width at r = 8 kpc.
-
-    Returns
-    -------
-    MagneticField
-        The smoothed field, without crossings.
-
-    References
-    ----------
-    Galactic scales below about 0.1 kpc belong to the turbulent field: Jansson & Farrar 2012,
-    ApJL 761, L11 (arXiv:1210.7820).
-    """
-    return field.smoothed(width_kpc)

@@ -334,7 +334,12 @@ def jf12_prior_widths(*, free_arm_8: bool = False) -> dict[str, tuple[float, flo
 
 
 def jf12_lower_limits() -> dict[str, float]:
-    """Leaves of JF12 that the fit bounds from below only: path below the field -> limit.
+    """Leaves of JF12 that the fit bounds from below only, for one-sided priors.
+
+    Returns
+    -------
+    dict of str to float
+        Path below the field -> lower limit, in the unit of the leaf.
 
     References
     ----------

@@ -81,7 +81,7 @@ class PTKN11(MagneticField):
     z_h_kpc: Float[Array, ""] = parameter()
     z_1_below_kpc: Float[Array, ""] = parameter()
     z_1_above_kpc: Float[Array, ""] = parameter()
-    axisymmetric: bool = eqx.field(static=True)
+    axisymmetric: bool = eqx.field(static=True, kw_only=True)
 
     @classmethod
     def published(cls, variant: str = "ass", **overrides: Any) -> PTKN11:

@@ -189,7 +189,7 @@ class UF23(MagneticField):
         slope = _power(height, self.p - 1.0) / self.z_p_kpc**self.p  # zeta/|z|
         if self.a_c_kpc is None:
             half_sum = root = 1.0 + zeta
-            straight = 1.0
+            straight = jnp.ones_like(root)
         else:
             rho = _power(r / self.a_c_kpc, self.p)
             t_0 = 1.0 + zeta - rho
@@ -210,6 +210,11 @@ class UF23(MagneticField):
 
     def _toroidal(self, r: Float[Array, ""], z: Float[Array, ""]) -> Float[Array, ""]:
         """B_phi of the toroidal halo [muG]."""
+        assert self.b_n_muG is not None
+        assert self.b_s_muG is not None
+        assert self.r_t_kpc is not None
+        assert self.w_t_kpc is not None
+        assert self.z_t_kpc is not None
         height = safe_abs(z)
         amplitude = jnp.where(z >= 0.0, self.b_n_muG, self.b_s_muG)
         return (
@@ -227,6 +232,7 @@ class UF23(MagneticField):
         b_z: Float[Array, ""],
     ) -> Float[Array, ""]:
         """B_phi wound up from the poloidal field by differential rotation [muG]."""
+        assert self.t_twist_Myr is not None
         height = safe_abs(z)
         rise = -jnp.expm1(-r / _R_V_KPC)
         shear_r = (1.0 - rise) / _R_V_KPC - safe_divide(rise, r, 1.0 / _R_V_KPC)
