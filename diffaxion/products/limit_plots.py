@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, unknown_name
-from .limit_files import LimitCurve, PublishedLimit
+from .limit_files import LimitCurve
+from .overlays import PublishedLimit
 from .plot_style import (
     BAND_1,
     BAND_2,

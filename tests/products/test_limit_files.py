@@ -10,12 +10,14 @@ from diffaxion.inference.limits import LimitStatus
 from diffaxion.products.limit_files import (
     COLUMNS,
     LimitCurve,
-    load_overlay,
-    overlay_names,
-    published_star_cluster_limits,
     read_limits,
     write_limits,
     write_two_column,
+)
+from diffaxion.products.overlays import (
+    load_overlay,
+    overlay_names,
+    published_star_cluster_limits,
 )
 
 
