@@ -53,7 +53,17 @@ class Tie(eqx.Module):
 
 @dataclass(frozen=True)
 class Explained:
-    """One row of :meth:`Bindings.explain`."""
+    """One row of :meth:`Bindings.explain`.
+
+    Attributes
+    ----------
+    path, prior, unit, label : str
+        Path, description of the prior or tie, unit in plain text, label in LaTeX.
+    width : float
+        Half of the central 68.3% of the prior, in that unit; NaN for a tie.
+    penalised : bool
+        Whether the prior adds a penalty to a profile.
+    """
 
     path: str
     prior: str

@@ -39,6 +39,10 @@ def parse_prior(spec: Any, path: str = "prior") -> Prior:
     ------
     ConfigurationError
         If the entry is of another kind, or a distribution, a key or a number is wrong.
+
+    References
+    ----------
+    Section 6 of the statistics: parameters are sampled as standard normals.
     """
     if isinstance(spec, Prior):
         return spec

@@ -75,6 +75,10 @@ def leaf_paths(tree: Any, *, elements: bool = True) -> list[str]:
     -------
     list of str
         Paths in the order of the flattened tree.
+
+    References
+    ----------
+    Grammar of paths: the docstring of this module.
     """
     leaves, _, positions = _flatten(tree)
     found: list[str] = []
@@ -127,7 +131,22 @@ def _locate(path: str, leaves: list[Any], positions: dict[str, int]) -> _Locatio
 
 
 def canonical_path(path: str) -> str:
-    """The path with blanks and leading zeros removed from the index of an element."""
+    """The path with blanks and leading zeros removed from the index of an element.
+
+    Parameters
+    ----------
+    path : str
+        Dotted path.
+
+    Returns
+    -------
+    str
+        The one spelling under which parameters are compared.
+
+    References
+    ----------
+    Grammar of paths: the docstring of this module.
+    """
     match = _ELEMENT.match(path.strip())
     if match is None:
         return path.strip()
@@ -135,7 +154,24 @@ def canonical_path(path: str) -> str:
 
 
 def path_exists(tree: Any, path: str) -> bool:
-    """Whether ``path`` names a float leaf of the tree or an element of one."""
+    """Whether ``path`` names a float leaf of the tree or an element of one.
+
+    Parameters
+    ----------
+    tree : pytree
+        Modules, dictionaries, lists and tuples of arrays.
+    path : str
+        Dotted path.
+
+    Returns
+    -------
+    bool
+        True if :func:`get_path` would find it.
+
+    References
+    ----------
+    Grammar of paths: the docstring of this module.
+    """
     leaves, _, positions = _flatten(tree)
     try:
         _locate(path, leaves, positions)
@@ -163,6 +199,10 @@ def get_path(tree: Any, path: str) -> jax.Array:
     ------
     ConfigurationError
         If no leaf has this path; the message lists the nearest ones.
+
+    References
+    ----------
+    Grammar of paths: the docstring of this module.
     """
     leaves, _, positions = _flatten(tree)
     at = _locate(path, leaves, positions)
@@ -190,6 +230,10 @@ def set_paths(tree: Tree, values: Mapping[str, Any]) -> Tree:
     ------
     ConfigurationError
         If a path is unknown, a shape differs, or a leaf and its element are both given.
+
+    References
+    ----------
+    Grammar of paths: the docstring of this module.
     """
     leaves, structure, positions = _flatten(tree)
     new = list(leaves)

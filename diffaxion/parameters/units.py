@@ -68,6 +68,10 @@ def unit_of(path: str) -> str:
     -------
     str
         Unit in plain text, such as ``muG``.
+
+    References
+    ----------
+    Section 2 of the design: units stand in the names of the leaves.
     """
     suffix = _suffix(_leaf_name(path))
     return "" if suffix is None else UNIT_SUFFIXES[suffix][0]
@@ -86,6 +90,10 @@ def latex_label(path: str) -> str:
     str
         For example ``r"wd1 $d$ [$\\mathrm{kpc}$]"``: the symbol if one is known, else the name
         of the leaf, preceded by the name of what it belongs to.
+
+    References
+    ----------
+    Section 2 of the design: units stand in the names of the leaves.
     """
     name = _leaf_name(path)
     suffix = _suffix(name)

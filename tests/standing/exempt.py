@@ -6,4 +6,12 @@ WITHOUT_CASE: dict[str, str] = {
     "environments.galaxy.inner_options": "a list of names",
     "environments.galaxy.jf12_lower_limits": "rows of a bundled table",
     "environments.galaxy.jf12_prior_widths": "rows of a bundled table",
+    "parameters.Explained": "a row of a table of text",
+    "parameters.Prior": "the interface; its subclasses have cases",
+    "parameters.canonical_path": "text to text",
+    "parameters.latex_label": "text to text",
+    "parameters.leaf_paths": "a list of names",
+    "parameters.parse_prior": "configuration to a prior, outside jit",
+    "parameters.path_exists": "a question about names",
+    "parameters.unit_of": "text to text",
 }
