@@ -29,7 +29,12 @@ class MagneticField(eqx.Module):
     """Regular magnetic field of the Galaxy, for one position; ``vmap`` it over many.
 
     ``field(position_kpc)`` takes a galactocentric position, shape (3,) [kpc], and returns B,
-    shape (3,) [muG]. ``references`` cites the papers of what the model contains.
+    shape (3,) [muG].
+
+    Attributes
+    ----------
+    references : tuple of str
+        Papers of what the model contains.
     """
 
     references: eqx.AbstractClassVar[tuple[str, ...]]
@@ -67,6 +72,11 @@ class ElectronDensity(eqx.Module):
 
     ``density(longitude_deg, latitude_deg, s_kpc)`` takes scalars [deg, deg, kpc] and returns
     n_e, shape () [cm^-3]. The Sun's galactocentric distance is the model's own.
+
+    Attributes
+    ----------
+    references : tuple of str
+        Papers of what the model contains.
     """
 
     references: eqx.AbstractClassVar[tuple[str, ...]]

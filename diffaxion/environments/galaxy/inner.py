@@ -23,7 +23,13 @@ def _arrays(*values: float | tuple[float, ...]) -> tuple[Array, ...]:
 
 
 class NoField(MagneticField):
-    """B = 0: the conservative choice where nothing is modelled."""
+    """B = 0: the conservative choice where nothing is modelled.
+
+    Attributes
+    ----------
+    references : tuple of str
+        Empty.
+    """
 
     references: ClassVar[tuple[str, ...]] = ()
 

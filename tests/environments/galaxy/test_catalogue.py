@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from diffaxion.constants import DELTA_AG_KPC
 from diffaxion.environments.galaxy.catalogue import (
     fiducial_inner_b_z_muG,
     field_names,
@@ -124,6 +125,23 @@ def test_preset_crossings_of_the_quintuplet():
     found = np.unique(eqx.filter_jit(lambda f, x: f.crossings_kpc(x))(magnetic_field(), line))
     for s in (1.20071, 2.00118, 3.20189, 3.30002, 5.30006, 7.30028):
         assert np.min(np.abs(found - s)) < 6e-6
+
+
+def test_conversion_in_vacuum():
+    """n_e = 0, m = 0: p = |sum Delta_ag int B_T ds|^2 = 2.783e-4 for the Quintuplet."""
+    line = SightLine(0.164, -0.061, 8.3, 8.3)
+    field = magnetic_field("jf12", inner_b_z_muG=3.2)
+    e_l, e_b = line.transverse_basis()
+
+    @eqx.filter_jit
+    def probability(f, x):
+        cuts = f.crossings_kpc(x)
+        s = jnp.sort(jnp.concatenate([jnp.linspace(1e-7, 8.3, 801), cuts - 1e-9, cuts + 1e-9]))
+        b = jax.vmap(lambda t: f(x.position_kpc(t)))(jnp.clip(s, 1e-7, 8.3))
+        amplitude = jnp.trapezoid(b @ jnp.stack([e_l, e_b], axis=1), s, axis=0)
+        return jnp.sum((DELTA_AG_KPC * amplitude) ** 2)
+
+    np.testing.assert_allclose(probability(field, line), 2.783e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize(
