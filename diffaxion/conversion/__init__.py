@@ -1,20 +1,35 @@
 """What axions and photons do in a medium."""
 
+from .absorption import (
+    absorption_rate_per_kpc,
+    photoelectric_cross_section_cm2,
+    transmission,
+    uniform_hydrogen_cm3,
+)
 from .cluster_shape import (
     AnchoredShape,
     class_spectra,
     node_spectra,
 )
+from .correlation import (
+    Correlation,
+    ExponentialCorrelation,
+    GaussianCorrelation,
+    PowerLawCorrelation,
+    RandomCells,
+)
 from .primakoff import (
-    PrimakoffFlags,
-    fermi_energy_keV,
     massive_angular_factor,
-    plasma_frequency_keV,
     primakoff_emissivity,
     primakoff_form_factor,
     primakoff_rate,
-    primakoff_validity,
     screening_scale_keV,
+)
+from .primakoff_validity import (
+    PrimakoffFlags,
+    fermi_energy_keV,
+    plasma_frequency_keV,
+    primakoff_validity,
 )
 from .stellar import (
     axion_rate,
@@ -25,6 +40,13 @@ from .stellar import (
     total_luminosity,
     zone_luminosity,
 )
+from .turbulence import (
+    phase_curvature,
+    realisation_caveats,
+    realise_field,
+    turbulent_probability,
+    unit_process,
+)
 from .universal import (
     eddington_luminosity,
     eddington_spectrum,
@@ -34,7 +56,13 @@ from .universal import (
 
 __all__ = [
     "AnchoredShape",
+    "Correlation",
+    "ExponentialCorrelation",
+    "GaussianCorrelation",
+    "PowerLawCorrelation",
     "PrimakoffFlags",
+    "RandomCells",
+    "absorption_rate_per_kpc",
     "axion_rate",
     "band_luminosity",
     "class_spectra",
@@ -46,13 +74,21 @@ __all__ = [
     "massive_angular_factor",
     "mean_energy_keV",
     "node_spectra",
+    "phase_curvature",
+    "photoelectric_cross_section_cm2",
     "plasma_frequency_keV",
     "primakoff_emissivity",
     "primakoff_form_factor",
     "primakoff_rate",
     "primakoff_validity",
+    "realisation_caveats",
+    "realise_field",
     "screening_scale_keV",
     "total_luminosity",
+    "transmission",
+    "turbulent_probability",
+    "uniform_hydrogen_cm3",
+    "unit_process",
     "universal_shape",
     "universal_total",
     "zone_luminosity",

@@ -4,7 +4,7 @@ Every function takes one datum (scalars; arrays broadcast elementwise) and is fi
 gradient, at zero energy, temperature, density and composition weight and at any E/T. Couplings
 enter as u = (g/1e-12 GeV^-1)^2, of which every rate is exactly proportional: results are per
 unit u. Targets are heavy and static (no recoil), electrons non-relativistic and non-degenerate.
-:func:`primakoff_validity` says where that fails.
+``primakoff_validity`` says where that fails.
 
 Numbers follow Raffelt, Phys. Rev. D 33 (1986) 897 and 37 (1988) 1356.
 """
@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from ..constants import (
     ALPHA_EM,
     G_REF_GEV,
     HBAR_C_KEV_CM,
     HBAR_KEV_S,
-    KELVIN_TO_KEV,
     KEV4_EMISSIVITY_CGS,
     M_E_KEV,
     M_U_G,
@@ -32,22 +30,14 @@ from ..numerics import gauss_legendre, safe_divide, safe_sqrt
 Scalar = Float[Array, "..."]
 
 # T kappa^2 = 4 pi alpha rho zeta/m_u in natural units [keV^3 per g cm^-3].
-_T_KAPPA2 = 4.0 * math.pi * ALPHA_EM * HBAR_C_KEV_CM**3 / M_U_G
+T_KAPPA2 = 4.0 * math.pi * ALPHA_EM * HBAR_C_KEV_CM**3 / M_U_G
 _G_REF2_KEV = (G_REF_GEV * 1e-6) ** 2
-# Number density of baryons [keV^3 per g cm^-3].
-_BARYONS_KEV3 = HBAR_C_KEV_CM**3 / M_U_G
 
 # Below this density times zeta [g cm^-3] a zone counts as vacuum: rho ln(1/rho) has value 0
 # but an infinite slope at rho = 0, which no star needs.
 _VACUUM = 1e-60
 # e^-700 is still a normal float64; cooler zones contribute exactly nothing.
 _Y_MAX = 700.0
-
-# Limits of the validity flags (xray sections 1.3 and 2.4; Raffelt 1988 for degeneracy).
-T_RELATIVISTIC_KEV = 10.0**8.7 * KELVIN_TO_KEV
-DEGENERACY_LIMIT = 0.3
-PLASMA_LIMIT = 3.0
-KAPPA_OVER_T_RANGE = (0.05, 1.5)
 
 
 def primakoff_form_factor(x: Scalar) -> Scalar:
@@ -103,55 +93,7 @@ def screening_scale_keV(density_g_cm3: Scalar, temperature_keV: Scalar, zeta: Sc
     ----------
     Raffelt 1986, Phys. Rev. D 33, 897.
     """
-    return safe_sqrt(safe_divide(_T_KAPPA2 * density_g_cm3 * zeta, temperature_keV))
-
-
-def plasma_frequency_keV(density_g_cm3: Scalar, y_e: Scalar) -> Scalar:
-    """Plasma frequency of non-degenerate electrons, omega_pl^2 = 4 pi alpha n_e/m_e.
-
-    Parameters
-    ----------
-    density_g_cm3 : float array, shape (...)
-        Mass density [g cm^-3].
-    y_e : float array, shape (...)
-        Electrons per baryon, dimensionless.
-
-    Returns
-    -------
-    float array, shape (...)
-        omega_pl [keV].
-
-    References
-    ----------
-    Raffelt 1996, Stars as Laboratories for Fundamental Physics, section 6.3.
-    """
-    return safe_sqrt(_T_KAPPA2 / M_E_KEV * density_g_cm3 * y_e)
-
-
-def fermi_energy_keV(density_g_cm3: Scalar, y_e: Scalar) -> Scalar:
-    """Non-relativistic Fermi energy, E_F = (3 pi^2 n_e)^(2/3)/(2 m_e).
-
-    Parameters
-    ----------
-    density_g_cm3 : float array, shape (...)
-        Mass density [g cm^-3].
-    y_e : float array, shape (...)
-        Electrons per baryon, dimensionless.
-
-    Returns
-    -------
-    float array, shape (...)
-        E_F [keV]; 0 with zero gradient where there are no electrons.
-
-    References
-    ----------
-    Raffelt 1996, Stars as Laboratories for Fundamental Physics, appendix D.
-    """
-    n_e = _BARYONS_KEV3 * density_g_cm3 * y_e
-    ok = n_e > 0.0
-    return jnp.where(
-        ok, (3.0 * math.pi**2 * jnp.where(ok, n_e, 1.0)) ** (2.0 / 3.0) / (2.0 * M_E_KEV), 0.0
-    )
+    return safe_sqrt(safe_divide(T_KAPPA2 * density_g_cm3 * zeta, temperature_keV))
 
 
 def massive_angular_factor(k_keV: Scalar, q_keV: Scalar, kappa2_keV2: Scalar) -> Scalar:
@@ -238,14 +180,14 @@ def _strength(
     y_e: Scalar | None,
 ) -> Scalar:
     """T kappa^2 F [keV^3], or T kappa^2 (kq/E^2) A/pi for a massive axion or photon."""
-    charge = _T_KAPPA2 * density_g_cm3 * zeta
+    charge = T_KAPPA2 * density_g_cm3 * zeta
     ok = (density_g_cm3 * zeta > _VACUUM) & (temperature_keV > 0.0)
     t_kappa2 = jnp.where(ok, charge, 1.0)
     t = jnp.where(ok, temperature_keV, 1.0)
     if m_a_keV is None and y_e is None:
         factor = primakoff_form_factor(4.0 * energy_keV**2 * t / t_kappa2)
     else:
-        omega2 = 0.0 if y_e is None else _T_KAPPA2 / M_E_KEV * density_g_cm3 * y_e
+        omega2 = 0.0 if y_e is None else T_KAPPA2 / M_E_KEV * density_g_cm3 * y_e
         mass2 = 0.0 if m_a_keV is None else m_a_keV**2
         k = safe_sqrt(energy_keV**2 - omega2)
         q = safe_sqrt(energy_keV**2 - mass2)
@@ -293,7 +235,7 @@ def primakoff_rate(
     strength = _strength(energy_keV, temperature_keV, density_g_cm3, zeta, m_a_keV, y_e)
     if y_e is not None:
         # The strength carries the photon velocity k/E of the emissivity; the rate does not.
-        omega2 = _T_KAPPA2 / M_E_KEV * density_g_cm3 * y_e
+        omega2 = T_KAPPA2 / M_E_KEV * density_g_cm3 * y_e
         strength = safe_divide(strength * energy_keV, safe_sqrt(energy_keV**2 - omega2))
     return _G_REF2_KEV * strength / (32.0 * math.pi) / HBAR_KEV_S
 
@@ -342,71 +284,3 @@ def primakoff_emissivity(
     e = jnp.where(ok, energy_keV, 1.0)
     strength = _strength(e, t, density_g_cm3, zeta, m_a_keV, y_e)
     return _G_REF2_KEV * KEV4_EMISSIVITY_CGS / (32.0 * math.pi**3) * strength * planck
-
-
-class PrimakoffFlags(eqx.Module):
-    """Where the assumptions of the emission formula fail; True means outside the range.
-
-    Attributes
-    ----------
-    plasma : bool array, shape (...)
-        The lowest energy of interest is below 3 omega_pl: photon mass, longitudinal plasmons.
-    degenerate : bool array, shape (...)
-        E_F/T > 0.3: screening and scattering by electrons are over-estimated.
-    relativistic : bool array, shape (...)
-        log10(T/K) > 8.7: relativistic electrons, pairs and recoil.
-    screening : bool array, shape (...)
-        kappa/T outside 0.05-1.5, the range in which spectra were checked.
-    massive : bool array, shape (...)
-        m_a > 3 T: photon coalescence, which is omitted, dominates.
-    """
-
-    plasma: Bool[Array, "..."]
-    degenerate: Bool[Array, "..."]
-    relativistic: Bool[Array, "..."]
-    screening: Bool[Array, "..."]
-    massive: Bool[Array, "..."]
-
-
-def primakoff_validity(
-    temperature_keV: Scalar,
-    density_g_cm3: Scalar,
-    zeta: Scalar,
-    y_e: Scalar,
-    lowest_energy_keV: Scalar | float = 10.0,
-    m_a_keV: Scalar | float = 0.0,
-) -> PrimakoffFlags:
-    """Validity flags of the emission formula; never raises, never changes a value.
-
-    Parameters
-    ----------
-    temperature_keV : float array, shape (...)
-        Temperature [keV].
-    density_g_cm3 : float array, shape (...)
-        Mass density [g cm^-3].
-    zeta, y_e : float array, shape (...)
-        Composition weight and electrons per baryon, dimensionless.
-    lowest_energy_keV : float array, shape (), optional
-        Lowest axion energy of interest [keV].
-    m_a_keV : float array, shape (), optional
-        Axion mass [keV].
-
-    Returns
-    -------
-    PrimakoffFlags
-        Boolean arrays, shape (...).
-
-    References
-    ----------
-    Raffelt 1988, Phys. Rev. D 37, 1356 (degeneracy); Di Lella et al. 2000, Phys. Rev. D 62,
-    125011 (coalescence).
-    """
-    ratio = safe_divide(screening_scale_keV(density_g_cm3, temperature_keV, zeta), temperature_keV)
-    lo, hi = KAPPA_OVER_T_RANGE
-    return PrimakoffFlags(
-        plasma=lowest_energy_keV < PLASMA_LIMIT * plasma_frequency_keV(density_g_cm3, y_e),
-        degenerate=fermi_energy_keV(density_g_cm3, y_e) > DEGENERACY_LIMIT * temperature_keV,
-        relativistic=temperature_keV > T_RELATIVISTIC_KEV,
-        screening=(ratio < lo) | (ratio > hi),
-        massive=m_a_keV > 3.0 * temperature_keV,
-    )

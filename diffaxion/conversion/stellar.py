@@ -15,7 +15,8 @@ from jaxtyping import Array, Float
 
 from ..constants import ERG_PER_KEV
 from ..environments.stars.profile import StellarModel, StellarProfile
-from .primakoff import primakoff_emissivity, primakoff_validity
+from .primakoff import primakoff_emissivity
+from .primakoff_validity import primakoff_validity
 
 # Panels in y = E/T: the integrand rises as y^4, bends at kappa/2T and falls as e^-y.
 _PANELS = (0.0, 0.5, 2.0, 6.0, 14.0, 30.0, 60.0)

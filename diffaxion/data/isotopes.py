@@ -6,15 +6,15 @@ import re
 
 from ..errors import ConfigurationError
 
-_SYMBOLS = """
-h he
-li be b c n o f ne
-na mg al si p s cl ar
-k ca sc ti v cr mn fe co ni cu zn ga ge as se br kr
-""".split()
-ATOMIC_NUMBER = {symbol: z for z, symbol in enumerate(_SYMBOLS, start=1)}
+_PERIODIC = (
+    "h he "
+    "li be b c n o f ne "
+    "na mg al si p s cl ar "
+    "k ca sc ti v cr mn fe co ni cu zn ga ge as se br kr"
+)
+ATOMIC_NUMBER = {symbol: z for z, symbol in enumerate(_PERIODIC.split(), start=1)}
 # Isotope meant by a bare element symbol: the one that stars are made of.
-_COMMON_ISOTOPE = {
+COMMON_ISOTOPE = {
     "h": 1,
     "he": 4,
     "c": 12,
@@ -53,7 +53,7 @@ def parse_isotope(name: str) -> tuple[int, int]:
     match = re.fullmatch(r"([a-z]{1,2})(\d{0,3})", key)
     if match and match[1] in ATOMIC_NUMBER:
         z = ATOMIC_NUMBER[match[1]]
-        a = int(match[2]) if match[2] else _COMMON_ISOTOPE.get(match[1], 0)
+        a = int(match[2]) if match[2] else COMMON_ISOTOPE.get(match[1], 0)
         if max(z, 1) <= a <= 4 * z + 4:
             return z, a
     raise ConfigurationError(

@@ -16,10 +16,12 @@ import numpy as np
 
 from ..constants import M_SUN_MESA_G, R_SUN_MESA_CM
 from ..errors import DataError
-from .isotopes import is_isotope
+from .isotopes import COMMON_ISOTOPE, is_isotope
 from .mesa_format import TextTable, read_table
 
 MIN_ZONES = 20
+# An innermost zone that holds more of the mass than this is the edge of a missing core.
+_CORE_SHARE = 0.2
 _SUM_MAX = 1.01
 _NEGATIVE = -1e-8
 
@@ -28,17 +30,6 @@ _LUMPED = {
     "y_mass_fraction_He": "he4",
 }
 _LUMPED_METALS = "z_mass_fraction_metals"
-_CSV_ISOTOPES = {
-    "H": "h1",
-    "He": "he4",
-    "C": "c12",
-    "N": "n14",
-    "O": "o16",
-    "Ne": "ne20",
-    "Mg": "mg24",
-    "Si": "si28",
-    "Fe": "fe56",
-}
 
 
 @dataclass(frozen=True)
@@ -122,8 +113,8 @@ def _isotope_columns(table: TextTable, prefix: str = "", csv_prefix: str = "X_")
         plain = name[len(csv_prefix) :]
         if name.startswith(prefix) and is_isotope(rest):
             found[rest.lower()] = name
-        elif name.startswith(csv_prefix) and plain in _CSV_ISOTOPES:
-            found[_CSV_ISOTOPES[plain]] = name
+        elif name.startswith(csv_prefix) and plain.lower() in COMMON_ISOTOPE:
+            found[f"{plain.lower()}{COMMON_ISOTOPE[plain.lower()]}"] = name
         elif name.startswith(csv_prefix) and is_isotope(plain):
             found[plain.lower()] = name
     return found
@@ -191,6 +182,28 @@ def _cell_masses(table: TextTable, msun_g: float) -> np.ndarray | None:
     return dm
 
 
+def _check_complete(
+    table: TextTable, radius: np.ndarray, density: np.ndarray, dr: np.ndarray | None
+) -> None:
+    """Refuse a profile that stops before the centre: its core would count as one cold zone."""
+    announced = table.header.get("num_zones")
+    found = len(table.lines)
+    volume = radius**3 - np.append(radius[1:], 0.0) ** 3
+    share = float(density[-1] * volume[-1] / np.sum(density * volume))
+    problem = ""
+    if announced is not None and int(announced) != found:
+        problem = f"the header announces {int(announced)} zones, {found} follow"
+    elif dr is not None and radius[-1] - dr[-1] > 0.01 * radius[-1]:
+        problem = f"the last zone ends {radius[-1] - dr[-1]:.3g} cm above the centre"
+    elif share > _CORE_SHARE:
+        problem = f"the last zone holds {share:.0%} of the mass"
+    if problem:
+        raise DataError(
+            f"{table.source}: line {table.lines[-1]}: {problem}; expected zones down to the "
+            "centre, the file may be truncated"
+        )
+
+
 def read_profile(path: str | Path, rsun_cm: float | None = None) -> MesaProfile:
     """Read a radial profile.
 
@@ -212,8 +225,9 @@ def read_profile(path: str | Path, rsun_cm: float | None = None) -> MesaProfile:
     ------
     DataError
         If the file is unreadable or malformed; if radius, temperature, density or composition
-        is missing, not positive or not finite; if the radius is not monotone; if mass fractions
-        are below -1e-8 or sum to more than 1.01; or if there are fewer than 20 zones.
+        is missing, not positive or not finite; if the radius is not monotone or does not reach
+        the centre; if mass fractions are below -1e-8 or sum to more than 1.01; or if there are
+        fewer than 20 zones.
     """
     table = read_table(path)
     if len(table.lines) < MIN_ZONES:
@@ -269,6 +283,7 @@ def read_profile(path: str | Path, rsun_cm: float | None = None) -> MesaProfile:
     if dr_name is not None:
         dr = table.column(dr_name)
         table.require(np.isfinite(dr) & (dr > 0.0), dr_name, "thickness {value}; expected > 0")
+    _check_complete(table, radius, density, dr)
     return MesaProfile(
         source=table.source,
         radius_cm=radius,
