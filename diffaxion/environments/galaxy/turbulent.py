@@ -27,7 +27,13 @@ _JF12B = (3.12, 6.24, 3.12, 6.24, 3.12, 6.24, 3.12, 6.24)
 
 
 class RandomField(eqx.Module):
-    """Random magnetic field of zero mean, for one position; ``vmap`` it over many."""
+    """Random magnetic field of zero mean, for one position; ``vmap`` it over many.
+
+    Attributes
+    ----------
+    coherence_kpc : float array, shape ()
+        Coherence length along the sight line [kpc].
+    """
 
     references: eqx.AbstractClassVar[tuple[str, ...]]
     coherence_kpc: eqx.AbstractVar[Float[Array, ""]]

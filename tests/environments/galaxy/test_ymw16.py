@@ -105,6 +105,7 @@ def test_nothing_beyond_thirty_kiloparsecs(on_points):
     np.testing.assert_allclose(total[jnp.array([0, 2])], 0.0)
 
 
+@pytest.mark.slow
 def test_every_parameter_is_a_float64_leaf_that_matters():
     """Along seven sight lines together, the density depends on every parameter.
 
