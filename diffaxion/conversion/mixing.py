@@ -32,6 +32,8 @@ from ..numerics import safe_divide, safe_sqrt
 from .cell import cell_map, cell_map_slopes
 
 Reverse = Literal["invert", "store"]
+# Energies are padded to a multiple of this: an odd remainder costs as much as a full vector.
+_LANES = 8
 
 
 class _Cells(NamedTuple):
@@ -211,11 +213,16 @@ def exact_probability(
     if reverse not in ("invert", "store"):
         raise ConfigurationError(f"reverse {reverse!r}: expected 'invert' or 'store'")
     u = jnp.asarray(u, float)
+    count = energy_keV.shape[0]
+    padding = (0, -count % _LANES)
+    energy_keV = jnp.pad(energy_keV, padding, mode="edge")
+    if cross_section_cm2 is not None:
+        cross_section_cm2 = jnp.pad(cross_section_cm2, padding, mode="edge")
     cells = _cells(path, energy_keV, m_a_eV, cross_section_cm2, qed, cmb)
     if reverse == "invert" and cells.damping is None and cells.birefringence is None:
-        return _lossless(cells.y, cells.v, u)
+        return _lossless(cells.y, cells.v, u)[:count]
     left, right, _ = _scan(cells, jnp.where(u > 0.0, u, 0.0))
-    return u * _strength(left, right)
+    return (u * _strength(left, right))[:count]
 
 
 def transfer_matrix(
