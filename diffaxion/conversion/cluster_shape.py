@@ -78,7 +78,8 @@ def class_spectra(
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
-    return population.mixing(classes) @ node_spectra(population, energy_keV, t_c_scale)
+    chosen = population.select(classes)
+    return chosen.mixing(classes) @ node_spectra(chosen, energy_keV, t_c_scale)
 
 
 class AnchoredShape(eqx.Module):

@@ -114,6 +114,10 @@ def total_luminosity(star: StellarModel) -> Float[Array, ""]:
     -------
     float array, shape ()
         L/u [erg s^-1].
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356; Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
     p = star.profile()
     energy, weight = _all_energies(p)
@@ -138,6 +142,10 @@ def band_luminosity(
     -------
     float array, shape ()
         L/u [erg s^-1].
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356; Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
     energy, weight = band_nodes(lo_keV, hi_keV)
     return weight @ luminosity_spectrum(star, energy)
@@ -155,6 +163,10 @@ def axion_rate(star: StellarModel) -> Float[Array, ""]:
     -------
     float array, shape ()
         N/u [s^-1].
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356; Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
     p = star.profile()
     energy, weight = _all_energies(p)
@@ -173,6 +185,10 @@ def mean_energy_keV(star: StellarModel) -> Float[Array, ""]:
     -------
     float array, shape ()
         L/N [keV].
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356; Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
     p = star.profile()
     energy, weight = _all_energies(p)
@@ -194,6 +210,10 @@ def zone_luminosity(star: StellarModel) -> Float[Array, " n"]:
     -------
     float array, shape (n,)
         L_k/u [erg s^-1], in the order of the zones.
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356; Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
     p = star.profile()
     y, w = (jnp.asarray(x) for x in thermal_nodes())
@@ -222,6 +242,10 @@ def flagged_fractions(
     -------
     dict of str to float
         Fraction in 0..1 for each flag of :class:`~diffaxion.conversion.PrimakoffFlags`.
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356; Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
     p = star.profile()
     luminosity = np.asarray(zone_luminosity(p))

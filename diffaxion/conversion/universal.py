@@ -49,6 +49,10 @@ def universal_shape(u: Float[Array, "..."], q: Float[Array, "..."]) -> Float[Arr
     -------
     float array, shape (...)
         u^3 I, dimensionless.
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356 (rate); Chandrasekhar 1939, chapter VI (star).
     """
     theta, weight = (jnp.asarray(x) for x in polytrope_nodes())
     u, q = jnp.asarray(u)[..., None], jnp.asarray(q)[..., None]
@@ -69,6 +73,10 @@ def universal_total(q: Float[Array, "..."]) -> Float[Array, "..."]:
     -------
     float array, shape (...)
         K, dimensionless.
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356 (rate); Chandrasekhar 1939, chapter VI (star).
     """
     y, w = (jnp.asarray(x) for x in thermal_nodes())
     q = jnp.asarray(q)[..., None]
@@ -101,6 +109,10 @@ def eddington_spectrum(star: EddingtonStar, energy_keV: Float[Array, " n"]) -> F
     -------
     float array, shape (n,)
         dL/dE divided by (g/1e-12 GeV^-1)^2 [erg s^-1 keV^-1].
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356 (rate); Chandrasekhar 1939, chapter VI (star).
     """
     scale, q = _scale(star)
     return scale * universal_shape(safe_divide(energy_keV, star.t_c_keV), q)
@@ -120,6 +132,10 @@ def eddington_luminosity(star: EddingtonStar) -> Float[Array, ""]:
     -------
     float array, shape ()
         L divided by (g/1e-12 GeV^-1)^2 [erg s^-1].
+
+    References
+    ----------
+    Raffelt 1988, Phys. Rev. D 37, 1356 (rate); Chandrasekhar 1939, chapter VI (star).
     """
     theta, weight = polytrope_nodes()
     scale, q = _scale(star)

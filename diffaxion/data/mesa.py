@@ -120,9 +120,7 @@ def _isotope_columns(table: TextTable, prefix: str = "", csv_prefix: str = "X_")
     return found
 
 
-def _checked_fractions(
-    table: TextTable, columns: dict[str, str], keep: slice = slice(None)
-) -> dict[str, np.ndarray]:
+def _checked_fractions(table: TextTable, columns: dict[str, str]) -> dict[str, np.ndarray]:
     total = np.zeros(len(table.lines))
     for name in columns.values():
         value = table.column(name)
@@ -137,7 +135,7 @@ def _checked_fractions(
                 f"{next(iter(columns.values()))} + ...",
                 f"mass fractions sum to {total[worst]:.4f}; expected at most {_SUM_MAX}",
             )
-    return {iso: np.maximum(table.column(name), 0.0)[keep] for iso, name in columns.items()}
+    return {iso: np.maximum(table.column(name), 0.0) for iso, name in columns.items()}
 
 
 def _quantity(table: TextTable, what: str, options: tuple[tuple[str, float, bool], ...]) -> tuple:
@@ -228,6 +226,10 @@ def read_profile(path: str | Path, rsun_cm: float | None = None) -> MesaProfile:
         is missing, not positive or not finite; if the radius is not monotone or does not reach
         the centre; if mass fractions are below -1e-8 or sum to more than 1.01; or if there are
         fewer than 20 zones.
+
+    References
+    ----------
+    MESA documentation, "Output" (docs.mesastar.org); Choi et al. 2016, ApJ 823, 102 (MIST).
     """
     table = read_table(path)
     if len(table.lines) < MIN_ZONES:
@@ -339,6 +341,10 @@ def read_history(path: str | Path) -> MesaHistory:
         If the file is unreadable or malformed; if age, mass, central temperature or density is
         missing or not finite; if mass or age is not positive, ages decrease, or mass fractions
         are below -1e-8 or sum to more than 1.01.
+
+    References
+    ----------
+    MESA documentation, "Output" (docs.mesastar.org); Choi et al. 2016, ApJ 823, 102 (MIST).
     """
     full = read_table(path)
     keep = np.ones(len(full.lines), bool)

@@ -198,6 +198,10 @@ def read_profiles_index(path: str | Path) -> dict[int, int]:
     ------
     DataError
         If the file is unreadable, a line is not three integers, or lines are missing.
+
+    References
+    ----------
+    MESA documentation, "Output" (docs.mesastar.org).
     """
     lines = _read_lines(path)
     first = lines[0].split()

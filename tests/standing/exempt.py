@@ -14,7 +14,6 @@ WITHOUT_CASE: dict[str, str] = {
     "environments.galaxy.ne2001_sightline": "name to table, outside jit",
     "environments.stars.StellarModel": "the interface; its subclasses have cases",
     "environments.stars.bundled_population": "rows of a bundled table",
-    "environments.stars.check_star": "a check of user input",
     "environments.stars.classify_stars": "numbers to names, outside jit",
     "environments.stars.lane_emden": "a table made once in NumPy",
     "environments.stars.make_composition": "user input to a model, outside jit",

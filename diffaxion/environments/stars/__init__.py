@@ -8,7 +8,6 @@ from .composition import (
 from .eddington import (
     CentralPolytrope,
     EddingtonStar,
-    check_star,
     gas_pressure_ratio,
     lane_emden,
 )
@@ -33,7 +32,6 @@ __all__ = [
     "StellarPopulation",
     "StellarProfile",
     "bundled_population",
-    "check_star",
     "classify_stars",
     "gas_pressure_ratio",
     "lane_emden",

@@ -131,6 +131,10 @@ def make_composition(
         If a name is not an isotope.
     DataError
         If a fraction is negative or the sum exceeds 1.01.
+
+    References
+    ----------
+    Raffelt 1986, Phys. Rev. D 33, 897 (charge weights).
     """
     if not fractions:
         raise DataError(f"{where}: no isotope given; expected for instance H1=0.7:He4=0.28")
@@ -165,6 +169,10 @@ def parse_composition(text: str, remainder_zeta: float | None = None) -> Composi
         If a pair is malformed, an isotope is unknown or named twice.
     DataError
         If a fraction is negative or the sum exceeds 1.01.
+
+    References
+    ----------
+    Raffelt 1986, Phys. Rev. D 33, 897 (charge weights).
     """
     fractions: dict[str, float] = {}
     for pair in text.split(":"):

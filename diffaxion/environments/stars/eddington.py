@@ -113,6 +113,10 @@ def lane_emden(s: np.ndarray) -> np.ndarray:
     -------
     array, shape (...)
         theta = T/T_c = (rho/rho_c)^(1/3), dimensionless.
+
+    References
+    ----------
+    Chandrasekhar 1939, An Introduction to the Study of Stellar Structure, chapter IV.
     """
     nodes, theta, slope, zero, _ = lane_emden_table()
     s = np.asarray(s, float)

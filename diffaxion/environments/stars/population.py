@@ -100,8 +100,8 @@ class StellarPopulation(eqx.Module):
         composition = Composition(self.fractions, rest, ISOTOPES)
         return EddingtonStar(self.mass_Msun, self.t_c_keV * t_c_scale, composition)
 
-    def mixing(self, names: tuple[str, ...]) -> Float[Array, "k n"]:
-        """Matrix of node weights of the named classes, rows summing to 1.
+    def select(self, names: tuple[str, ...]) -> StellarPopulation:
+        """The nodes of the named classes only.
 
         Raises
         ------
@@ -111,6 +111,19 @@ class StellarPopulation(eqx.Module):
         for name in names:
             if name not in self.classes:
                 raise unknown_name("class of stars", name, set(self.classes))
+        rows = np.array([k for k, c in enumerate(self.classes) if c in names])
+        return StellarPopulation(
+            self.mass_Msun[rows],
+            self.t_c_keV[rows],
+            self.fractions[rows],
+            self.weight[rows],
+            self.remainder_zeta,
+            tuple(self.classes[k] for k in rows),
+            self.label,
+        )
+
+    def mixing(self, names: tuple[str, ...]) -> Float[Array, "k n"]:
+        """Matrix of node weights of the named classes, which must have nodes; rows sum to 1."""
         member = jnp.asarray([[float(c == name) for c in self.classes] for name in names])
         weights = member * self.weight
         return weights / jnp.sum(weights, axis=1, keepdims=True)

@@ -24,7 +24,13 @@ def _leaf(x) -> Array:
 
 
 class StellarModel(eqx.Module):
-    """Anything that can be cut into zones: a tabulated profile or an analytic structure."""
+    """Anything that can be cut into zones: a tabulated profile or an analytic structure.
+
+    Attributes
+    ----------
+    references : tuple of str
+        Papers of what the model contains (of the class, not a leaf).
+    """
 
     references: eqx.AbstractClassVar[tuple[str, ...]]
 
@@ -105,6 +111,10 @@ def shell_volumes(
     ------
     ConfigurationError
         If the rule is neither ``exact`` nor ``thin``.
+
+    References
+    ----------
+    Paxton et al. 2011, ApJS 192, 3 (cells of MESA).
     """
     if rule not in SHELL_RULES:
         raise ConfigurationError(f"shells = {rule!r}: expected one of {', '.join(SHELL_RULES)}")
@@ -149,6 +159,10 @@ def profile_from_mesa(
         If the file has no isotopes and ``zeta_metals`` is not given, or the rule is unknown.
     DataError
         If mass fractions sum to more than 1.01.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305 (public release: ``thin``).
     """
     names = tuple(mesa.mass_fractions)
     fractions = np.stack([mesa.mass_fractions[n] for n in names], axis=-1)

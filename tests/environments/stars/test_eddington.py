@@ -15,13 +15,12 @@ from diffaxion.environments.stars import (
     CentralPolytrope,
     Composition,
     EddingtonStar,
-    check_star,
     gas_pressure_ratio,
     lane_emden,
     make_composition,
     population_from_history,
 )
-from diffaxion.environments.stars.eddington import lane_emden_table, polytrope_nodes
+from diffaxion.environments.stars.eddington import check_star, lane_emden_table, polytrope_nodes
 from diffaxion.errors import ValidityError
 
 ratio = jax.jit(gas_pressure_ratio)

@@ -46,6 +46,9 @@ def test_nodes_of_a_track(track):
     population = population_from_history(track)
     assert len(population.classes) == 309
     np.testing.assert_allclose(population.mixing(("WC", "WO")).sum(axis=1), 1.0)
+    few = population.select(("WC", "WN"))
+    assert len(few.classes) == 57
+    assert set(few.classes) == {"WC", "WN"}
     window = population_from_history(track, age_window_yr=(3.0e6, 3.6e6))
     share = np.sum(np.array(window.classes) == "WC")
     assert share == 0
@@ -61,7 +64,7 @@ def test_bad_requests(track):
     with pytest.raises(DataError, match="surface_h1"):
         population_from_history(bare)
     with pytest.raises(ConfigurationError, match="class of stars"):
-        bundled_population().mixing(("WX",))
+        bundled_population().select(("WX",))
 
 
 def test_bundled_ranges():
