@@ -10,10 +10,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..environments.galaxy.field_table import FieldTable, tabulate_field
+from ..inference.limits import combine, linear_moments
 from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum
 from ..parameters.bind import Bindings
+from ..parameters.paths import get_path, set_paths
 
 STRENGTH = "axion.u"
 MASS = "axion.m_a_eV"
@@ -34,6 +37,8 @@ class AnalysisData(eqx.Module):
         Data, in the order of the probes.
     caches : tuple of dict
         What does not depend on the bound paths.
+    field_paths : tuple of str, static
+        Bound paths of the field in which it is affine: the coefficients of cached tables.
     """
 
     world: World
@@ -41,12 +46,19 @@ class AnalysisData(eqx.Module):
     probes: tuple[ClusterSpectrum, ...]
     points: tuple[GaussianPoints, ...]
     caches: tuple[Cache, ...]
+    field_paths: tuple[str, ...] = eqx.field(static=True, default=())
+
+    def response(self, probe: ClusterSpectrum, cache: Cache, world: World) -> Float[Array, " n"]:
+        """Response of one probe, with the coefficients of cached tables taken from the world."""
+        if "field" in cache:
+            cache = {**cache, "coefficients": _coefficients(world, self.field_paths)}
+        return probe.response(world, cache)
 
     def responses(self, z: Float[Array, " k"]) -> tuple[World, tuple[Float[Array, " n"], ...]]:
         """World at standard normals z, shape (k,), and the response of each probe."""
         world = self.bindings.apply(self.world, z)
         pairs = zip(self.probes, self.caches, strict=True)
-        return world, tuple(probe.response(world, cache) for probe, cache in pairs)
+        return world, tuple(self.response(probe, cache, world) for probe, cache in pairs)
 
     def loglike(self, z: Float[Array, " k"]) -> Float[Array, ""]:
         """Log likelihood of the data at z, shape (k,), without any prior."""
@@ -100,7 +112,7 @@ def numpyro_model(data: AnalysisData) -> None:
 
     world = data.bindings.numpyro_sites(data.world)
     for probe, points, cache in zip(data.probes, data.points, data.caches, strict=True):
-        signal = world.axion.a * probe.response(world, cache)
+        signal = world.axion.a * data.response(probe, cache, world)
         numpyro.factor(f"loglike_{probe.target}", points.log_prob(signal))
 
 
@@ -142,8 +154,18 @@ class Analysis:
         bindings = Bindings(priors, ties)
         bindings.check(world)
         free = (*bindings.names, *bindings.tied_paths)
-        caches = tuple(p.prepare(world, free, self._reach(bindings, p.target)) for p in probes)
-        self.data = AnalysisData(world, bindings, tuple(probes), tuple(points), caches)
+        field_paths = tuple(p for p in free if p.startswith("galaxy.field"))
+        caches = []
+        for probe in probes:
+            reach = self._reach(bindings, probe.target)
+            cache = probe.prepare(world, free, reach)
+            if "electrons" in cache and "direction" not in probe.touched(free):
+                table = _field_table(world, field_paths, probe, reach)
+                cache |= {} if table is None else {"field": table}
+            caches.append(cache)
+        self.data = AnalysisData(
+            world, bindings, tuple(probes), tuple(points), tuple(caches), field_paths
+        )
 
     @staticmethod
     def _reach(bindings: Bindings, target: str) -> float | None:
@@ -182,6 +204,23 @@ class Analysis:
         return sample(numpyro_model, (self.data,), key, **settings)
 
 
+def _coefficients(world: World, paths: tuple[str, ...]) -> Float[Array, " m"]:
+    """Values of the given paths, shape (m,)."""
+    return jnp.stack([get_path(world, p) for p in paths]) if paths else jnp.zeros(0)
+
+
+def _field_table(
+    world: World, paths: tuple[str, ...], probe: ClusterSpectrum, reach_kpc: float | None
+) -> FieldTable | None:
+    """Table of the field toward a target, affine in the bound paths, if it is."""
+
+    def field_of(c: Float[Array, " m"]) -> Any:
+        return set_paths(world, {p: c[k] for k, p in enumerate(paths)}).galaxy.field
+
+    line = probe.sightline(world)
+    return tabulate_field(field_of, _coefficients(world, paths), line, reach_kpc or float(line.distance_kpc))
+
+
 @eqx.filter_jit
 def strength_moments(
     data: AnalysisData, z: Float[Array, "d k"]
@@ -207,8 +246,6 @@ def strength_moments(
     ----------
     Cowan et al. 2011, arXiv:1007.1727.
     """
-    from ..inference.limits import combine, linear_moments
-
     def one(draw: Float[Array, " k"]) -> tuple[Array, Array]:
         _, responses = data.responses(draw)
         return tuple(

@@ -168,3 +168,34 @@ def load_configuration(path: str | Path | None = None) -> Configuration:
         return parse_configuration(tomllib.loads(text), str(path))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"configuration {path}: not TOML ({error})") from None
+
+
+def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """Return ``value`` if it is one of the allowed ones.
+
+    Parameters
+    ----------
+    name : str
+        Option or key, for the message.
+    value : str
+        What was given.
+    allowed : tuple of str
+        Known values.
+
+    Returns
+    -------
+    str
+        The value.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is unknown; the nearest known ones are listed.
+
+    References
+    ----------
+    None: a validation.
+    """
+    if value not in allowed:
+        raise ConfigurationError(f"{name} = {value!r} is unknown: {nearest_names(value, allowed)}")
+    return value

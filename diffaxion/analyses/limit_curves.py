@@ -36,7 +36,7 @@ JOINT = "joint"
 
 
 @dataclass(frozen=True)
-class LimitCurve:
+class MassScan:
     """Limits of one target or of the joint fit on a mass grid.
 
     Attributes
@@ -125,7 +125,7 @@ def limit_curves(
     smoothing_kpc: Sequence[float] = (0.05, 0.1, 0.2),
     field_structure_above_eV: float = 1e-10,
     q_threshold: float = Q_95,
-) -> list[LimitCurve]:
+) -> list[MassScan]:
     """95 % power-constrained limits and expected bands of every target and of the joint fit.
 
     Parameters
@@ -145,7 +145,7 @@ def limit_curves(
 
     Returns
     -------
-    list of LimitCurve
+    list of MassScan
         One per target in the order given, then ``joint`` where there are several; shape (k,).
 
     References
@@ -179,7 +179,7 @@ def limit_curves(
         couplings = np.array([np.asarray(r.to_coupling().pcl) for r in results])
         quoted = results[middle].flag(LimitStatus.FIELD_STRUCTURE, ~sharp)
         curves.append(
-            LimitCurve(
+            MassScan(
                 name,
                 masses,
                 quoted,

@@ -27,7 +27,7 @@ from ..inference.limits import (
     moments_limit,
 )
 from .config import ModelSection
-from .limit_curves import LimitCurve
+from .limit_curves import MassScan
 from .star_clusters import build_galaxy, published_spectrum
 
 # Columns of the published limits by target.
@@ -279,12 +279,12 @@ def absorption_rows(column_1e22_cm2: float = 6.0) -> list[Row]:
     return rows
 
 
-def shape_rows(curves: list[LimitCurve]) -> list[Row]:
+def shape_rows(curves: list[MassScan]) -> list[Row]:
     """Shape of the expected limit: median(m)/median(1e-13 eV) against the published one.
 
     Parameters
     ----------
-    curves : list of LimitCurve
+    curves : list of MassScan
         Curves of the mode ``published`` at the 19 published masses, shape (19,).
 
     Returns

@@ -183,19 +183,18 @@ def published_shape(spectrum: FluxSpectrum, nodes: int = 2000) -> PublishedShape
     Dessert, Foster & Safdi 2020, arXiv:2008.03305: JF12 with B_z = 3.2 muG inside 1 kpc, YMW16.
     """
     world = build_world(ModelSection(targets=[spectrum.target]))
+    curve, distance = jnp.asarray(spectrum.curve), world.clusters[spectrum.target].distance_kpc
     probe = ClusterSpectrum(
         spectrum.target,
         INSTRUMENT,
         fold_grid(spectrum.low_keV, spectrum.high_keV, 5),
         uniform_fractions(nodes),
-        None,
+        PublishedShape(curve, jnp.ones_like(curve), distance),
         None,
     )
-    source = world.clusters[spectrum.target]
-    path = probe.path(world, probe.electrons(world, float(source.distance_kpc)))
     energy, weight = bin_nodes_keV(probe.grid.low_keV, probe.grid.high_keV, probe.energy_nodes)
-    mean = _bin_means(path, energy, weight)
-    return PublishedShape(jnp.asarray(spectrum.curve), mean, source.distance_kpc)
+    mean = _bin_means(probe.prepare(world)["path"], energy, weight)
+    return PublishedShape(curve, mean, distance)
 
 
 def build_probe(
@@ -252,7 +251,10 @@ def build_probe(
 
 
 def build_probes(
-    world: World, configuration: Configuration, signal: str | None = None
+    world: World,
+    configuration: Configuration,
+    signal: str | None = None,
+    spectra: list[FluxSpectrum] | None = None,
 ) -> tuple[list[ClusterSpectrum], list[FluxSpectrum]]:
     """Forward models and data of all targets of a configuration.
 
@@ -264,6 +266,8 @@ def build_probes(
         Settings.
     signal : str, optional
         Overrides the configured mode.
+    spectra : list of FluxSpectrum, optional
+        Data in place of the published spectra.
 
     Returns
     -------
@@ -281,7 +285,7 @@ def build_probes(
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
-    spectra = [published_spectrum(t) for t in configuration.model.targets]
+    spectra = spectra or [published_spectrum(t) for t in configuration.model.targets]
     numerics = configuration.numerics
     fractions = uniform_fractions(numerics.nodes)
     mode = signal or configuration.model.signal

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .special import safe_divide
+
 
 def _cell(x: Float[Array, ""], xp: Float[Array, " n"]) -> tuple[Array, Array]:
     clipped = jnp.clip(x, xp[0], xp[-1])
@@ -23,7 +25,8 @@ def linear_interpolate(
     """Piecewise-linear interpolation of fp (first axis) at x; clamps outside."""
     x = jnp.asarray(x)
     clipped, k = _cell(x, xp)
-    t = (clipped - xp[k]) / (xp[k + 1] - xp[k])
+    # Nodes may coincide, on both sides of a jump at the end of a table.
+    t = safe_divide(clipped - xp[k], xp[k + 1] - xp[k])
     t = t.reshape(t.shape + (1,) * (fp.ndim - 1))
     return fp[k] + t * (fp[k + 1] - fp[k])
 

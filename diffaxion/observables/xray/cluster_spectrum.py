@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from ...conversion.absorption import uniform_hydrogen_cm3
 from ...conversion.galactic import galactic_probability
 from ...environments.galaxy.base import ElectronDensity
+from ...environments.galaxy.field_table import FieldTable
 from ...environments.galaxy.frame import S_MIN_KPC, SightLine
 from ...environments.galaxy.sightline import LinePath, sample_path
 from ..world import World
@@ -135,6 +136,7 @@ class ClusterSpectrum(eqx.Module):
         return {
             "electrons": electrons,
             "path": (*electrons, *moving, "galaxy.field", "galaxy.r_sun_kpc"),
+            "direction": (*electrons[:2], "galaxy.r_sun_kpc"),
             "weights": (
                 f"{here}luminosity_10_80_erg_s",
                 f"{here}class_counts",
@@ -158,12 +160,26 @@ class ClusterSpectrum(eqx.Module):
         density = world.galaxy.density_toward(self.target)
         return electron_table(density, self.sightline(world), jnp.asarray(reach_kpc))
 
-    def path(self, world: World, electrons: tuple | None = None) -> LinePath:
+    def touched(self, free: tuple[str, ...]) -> set[str]:
+        """Items that depend on one of the free paths."""
+        return {
+            name
+            for name, prefixes in self.dependencies().items()
+            if any(_related(f, p) for f in free for p in prefixes)
+        }
+
+    def path(self, world: World, cache: Cache | None = None) -> LinePath:
         """Field, electrons and hydrogen on the nodes of the sight line."""
+        cache = cache or {}
         source = world.clusters[self.target]
-        density = None if electrons else world.galaxy.density_toward(self.target)
+        electrons = cache.get("electrons")
         line = self.sightline(world)
-        path = _sample(line, world.galaxy.field, density, self.fractions, electrons)
+        if "field" in cache:
+            table: FieldTable = cache["field"]
+            path = table.sample(line, cache["coefficients"], self.fractions, electrons)
+        else:
+            density = None if electrons else world.galaxy.density_toward(self.target)
+            path = _sample(line, world.galaxy.field, density, self.fractions, electrons)
         n_e = path.n_e_cm3 * jnp.exp(source.ln_density)
         n_h = uniform_hydrogen_cm3(source.column_1e22_cm2 * 1e22, path.s_kpc)
         return eqx.tree_at(lambda p: (p.n_e_cm3, p.n_h_cm3), path, (n_e, n_h))
@@ -215,12 +231,10 @@ class ClusterSpectrum(eqx.Module):
         -------
         dict
             Subset of ``weights``, ``path`` and ``electrons`` (the last only without ``path``).
+            An analysis may add ``field``, a :class:`~diffaxion.environments.galaxy.FieldTable`,
+            with its ``coefficients``.
         """
-        touched = {
-            name
-            for name, prefixes in self.dependencies().items()
-            if any(_related(f, p) for f in free for p in prefixes)
-        }
+        touched = self.touched(free)
         cache: Cache = {}
         if "weights" not in touched:
             cache["weights"] = eqx.filter_jit(self.weights)(world)
@@ -228,13 +242,14 @@ class ClusterSpectrum(eqx.Module):
         if "electrons" not in touched:
             cache["electrons"] = self.electrons(world, max(far, reach_kpc or far))
         if "path" not in touched:
-            cache["path"] = self.path(world, cache.pop("electrons"))
+            cache["path"] = self.path(world, cache)
+            del cache["electrons"]
         return cache
 
     def response(self, world: World, cache: Cache | None = None) -> Float[Array, " n"]:
         """Signal per unit a = (g/1e-12 GeV^-1)^4 [1e-4 counts s^-1 keV^-1], shape (bins,)."""
         cache = cache or {}
-        path = cache["path"] if "path" in cache else self.path(world, cache.get("electrons"))
+        path = cache["path"] if "path" in cache else self.path(world, cache)
         weights = cache["weights"] if "weights" in cache else self.weights(world)
         energy = self.node_energies_keV()
         p = self.probability(world, path, energy.ravel()).reshape(energy.shape)

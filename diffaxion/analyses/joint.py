@@ -1,0 +1,299 @@
+"""The main job: limit curves, posterior of coupling, mass and nuisances, profile limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..constants import G_REF_GEV
+from ..environments.galaxy.sightline import uniform_fractions
+from ..errors import ConfigurationError
+from ..inference.limits import Q_95
+from ..inference.profile import ProfileResult
+from ..inference.sample import Posterior
+from ..observables.world import World
+from .analysis import MASS, STRENGTH, Analysis, strength_moments
+from .config import Configuration
+from .limit_curves import JOINT, MassScan, limit_curves
+from .nuisances import MarginalLimit, marginal_limits, profile_over_nuisances
+from .star_clusters import (
+    FluxSpectrum,
+    build_probe,
+    build_probes,
+    build_world,
+    published_spectrum,
+)
+
+Progress = Callable[[str, float], None]
+# Draws whose one-dimensional posteriors enter the limits under other priors.
+_MIXTURE_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class JointResult:
+    """Everything that the products of the main job are made from.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        Settings.
+    world : World
+        Root tree at its fiducial point.
+    scans : dict of str to list of MassScan
+        Limit curves by signal mode, ``published`` and ``anchored``.
+    analysis : Analysis
+        Priors and models of the posterior.
+    posterior : Posterior
+        Draws and diagnostics.
+    marginal : list of MarginalLimit
+        Bayesian limits under several priors [GeV^-1].
+    profile_masses_eV : array, shape (k,)
+        Masses of the profile limits [eV].
+    profile : ProfileResult
+        Limits with all nuisances profiled, fields with leading axis (k,).
+    seconds : dict of str to float
+        Wall time of each step [s].
+    """
+
+    configuration: Configuration
+    world: World
+    scans: dict[str, list[MassScan]]
+    analysis: Analysis
+    posterior: Posterior
+    marginal: list[MarginalLimit]
+    profile_masses_eV: np.ndarray
+    profile: ProfileResult
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def g_GeV(self) -> np.ndarray:
+        """Draws of the coupling [GeV^-1], shape (chains, draws)."""
+        return np.sqrt(self.posterior.draws[STRENGTH]) * G_REF_GEV
+
+
+def scan_signals(
+    world: World,
+    configuration: Configuration,
+    spectra: list[FluxSpectrum] | None = None,
+    signals: tuple[str, ...] = ("published", "anchored"),
+    m_a_eV: np.ndarray | None = None,
+) -> dict[str, list[MassScan]]:
+    """Limit curves without nuisances for each signal mode.
+
+    Parameters
+    ----------
+    world : World
+        Root tree.
+    configuration : Configuration
+        Settings.
+    spectra : list of FluxSpectrum, optional
+        Data; the published spectra by default.
+    signals : tuple of str
+        Modes.
+    m_a_eV : array, shape (k,), optional
+        Masses [eV]; the configured grid by default.
+
+    Returns
+    -------
+    dict of str to list of MassScan
+        Curves of shape (k,) by mode.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    """
+    mass, numerics = configuration.mass, configuration.numerics
+    grid = np.geomspace(*mass.grid_eV, mass.grid_points) if m_a_eV is None else m_a_eV
+    threshold = configuration.coupling.q_threshold or Q_95
+    scans = {}
+    for signal in signals:
+        probes, data = build_probes(world, configuration, signal, spectra)
+        scans[signal] = limit_curves(
+            world,
+            probes,
+            [s.points for s in data],
+            grid,
+            numerics.smoothing_kpc,
+            numerics.field_structure_above_eV,
+            threshold,
+        )
+    return scans
+
+
+def build_analysis(
+    world: World,
+    configuration: Configuration,
+    spectra: list[FluxSpectrum],
+    with_axion: bool = True,
+) -> Analysis:
+    """Analysis of the posterior (``with_axion``) or of the profile over nuisances.
+
+    Parameters
+    ----------
+    world : World
+        Root tree.
+    configuration : Configuration
+        Settings; its priors bind paths of the world.
+    spectra : list of FluxSpectrum
+        Data [keV, 1e-4 counts s^-1 keV^-1].
+    with_axion : bool
+        Whether coupling and mass are sampled too.
+
+    Returns
+    -------
+    Analysis
+        Ready to sample or to profile.
+
+    Raises
+    ------
+    ConfigurationError
+        If a prior names an unknown path, or one of ``axion.u`` and ``axion.m_a_eV``, which have
+        their own sections.
+
+    References
+    ----------
+    None: assembly.
+    """
+    for path in (STRENGTH, MASS):
+        if path in configuration.priors:
+            section = "coupling" if path == STRENGTH else "mass"
+            raise ConfigurationError(f"priors: {path!r} has its own section [{section}]; remove it")
+    priors: dict[str, Any] = dict(configuration.priors)
+    if with_axion:
+        priors[STRENGTH] = {"dist": "uniform", "low": 0.0, "high": configuration.coupling.u_max}
+        if configuration.mass.fixed_eV is None:
+            low, high = configuration.mass.prior_eV
+            priors[MASS] = {"dist": "log_uniform", "low": low, "high": high}
+        else:
+            priors[MASS] = configuration.mass.fixed_eV
+    numerics = configuration.numerics
+    fractions = uniform_fractions(numerics.sampler_nodes)
+    probes = [
+        build_probe(
+            s, world, configuration.model.signal, fractions, numerics.sampler_energies_per_bin
+        )
+        for s in spectra
+    ]
+    return Analysis(world, priors, probes, [s.points for s in spectra])
+
+
+def run_joint(configuration: Configuration, progress: Progress | None = None) -> JointResult:
+    """Limit curves, posterior and profile limits of a configuration.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Settings.
+    progress : callable, optional
+        Called with (step, fraction done).
+
+    Returns
+    -------
+    JointResult
+        What the products are made from; masses [eV], couplings [GeV^-1], shapes as stated there.
+
+    Raises
+    ------
+    ConfigurationError
+        On unknown names or paths.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    """
+    report = progress or (lambda step, done: None)
+    seconds: dict[str, float] = {}
+    clock = time.perf_counter()
+
+    def lap(step: str) -> None:
+        nonlocal clock
+        seconds[step], clock = time.perf_counter() - clock, time.perf_counter()
+
+    report("limit curves", 0.0)
+    world = build_world(configuration.model)
+    spectra = [published_spectrum(t) for t in configuration.model.targets]
+    scans = scan_signals(world, configuration, spectra)
+    lap("limit curves")
+
+    report("posterior", 0.0)
+    analysis = build_analysis(world, configuration, spectra)
+    scan = next(
+        s for s in scans[configuration.model.signal] if s.name in (JOINT, spectra[0].target)
+    )
+    posterior = sample_posterior(analysis, configuration, scan, report)
+    lap("posterior")
+
+    report("limits under other priors", 0.0)
+    names = analysis.names
+    z = np.stack([posterior.flat(f"{n}_std") for n in names], axis=-1)
+    thin = z[:: max(1, len(z) // _MIXTURE_DRAWS)]
+    score, information = strength_moments(analysis.data, jnp.asarray(thin))
+    marginal = marginal_limits(
+        np.asarray(score),
+        np.asarray(information),
+        configuration.coupling.u_max,
+        configuration.coupling.confidence,
+    )
+    lap("limits under other priors")
+
+    report("profile over nuisances", 0.0)
+    masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
+    profile = profile_over_nuisances(
+        build_analysis(world, configuration, spectra, with_axion=False),
+        masses,
+        configuration.coupling.q_threshold or Q_95,
+    )
+    jax.block_until_ready(profile)
+    lap("profile over nuisances")
+    return JointResult(
+        configuration, world, scans, analysis, posterior, marginal, masses, profile, seconds
+    )
+
+
+def sample_posterior(
+    analysis: Analysis, configuration: Configuration, scan: MassScan, report: Progress
+) -> Posterior:
+    """NUTS from a start at a third of the expected limit, where the likelihood is flat.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Priors and models.
+    configuration : Configuration
+        Sampler settings and seed.
+    scan : MassScan
+        Limits without nuisances, shape (k,), which set the start.
+    report : callable
+        Called with (step, fraction done).
+
+    Returns
+    -------
+    Posterior
+        Draws by dotted path, shape (chains, draws).
+
+    References
+    ----------
+    Hoffman & Gelman 2014, arXiv:1111.4246.
+    """
+    settings = configuration.sampler
+    start = {STRENGTH: jnp.sqrt(scan.strength.median[0]) / 3.0}
+    if MASS in analysis.names:
+        start[MASS] = jnp.sqrt(jnp.prod(jnp.asarray(configuration.mass.prior_eV)))
+    z = analysis.data.bindings.standardise(start)
+    return analysis.sample(
+        jax.random.key(configuration.seed),
+        initial={f"{n}_std": z[k] for k, n in enumerate(analysis.names)},
+        progress=lambda done, total, info: report("posterior", done / total),
+        chains=settings.chains,
+        warmup=settings.warmup,
+        draws=settings.draws,
+        chunk=settings.chunk,
+        target_accept=settings.target_accept,
+        max_tree_depth=settings.max_tree_depth,
+        dense_mass=settings.dense_mass,
+    )

@@ -1,0 +1,42 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+import typer
+
+from . import info, joint, limit, predict_conversion, predict_luminosity, reproduce
+
+
+def build_app() -> typer.Typer:
+    """All commands, ready to be called.
+
+    Returns
+    -------
+    click command
+        Called with a list of arguments (no unit).
+
+    References
+    ----------
+    None: an entry point.
+    """
+    app = typer.Typer(
+        name="diffaxion",
+        help="Differentiable inference of axions from astrophysical data.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    predict = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(predict, name="predict", help="One forward quantity.")
+    predict_luminosity.register(predict)
+    predict_conversion.register(predict)
+    limits = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(limits, name="limit", help="Limit curves with expected bands.")
+    limit.register(limits)
+    again = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(again, name="reproduce", help="The papers' numbers and figures.")
+    reproduce.register(again)
+    joint.register(app)
+    info.register(app)
+    return typer.main.get_command(app)

@@ -1,0 +1,69 @@
+"""``diffaxion data | cite | init``: what the program carries, rests on and starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import OutputExistsError
+from .options import Json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands ``data``, ``cite`` and ``init``."""
+
+    @app.command("data")
+    def data(as_json: Json = False) -> None:
+        """List the bundled tables with their source, licence and nature.
+
+        Example: diffaxion data
+        """
+        import json
+
+        from ..data.registry import load_table, table_names
+
+        tables = {name: load_table(name) for name in table_names()}
+        if as_json:
+            typer.echo(json.dumps({n: {k: str(v) for k, v in t.meta.items()} for n, t in tables.items()}))
+            return
+        for name, table in tables.items():
+            typer.echo(f"{name}  [{table.meta['nature']}; {table.meta['licence']}]")
+            typer.echo(f"    {table.meta['description']}")
+            typer.echo(f"    source: {table.meta['source']}")
+
+    @app.command("cite")
+    def cite(
+        config: Annotated[
+            str | None, typer.Argument(help="Configuration; default the bundled one.")
+        ] = None,
+        bibtex: Annotated[bool, typer.Option("--bibtex", help="BibTeX instead of text.")] = False,
+    ) -> None:
+        """Print the works that a configuration rests on.
+
+        Example: diffaxion cite --bibtex > diffaxion.bib
+        """
+        from ..analyses.config import load_configuration
+        from ..analyses.star_clusters import build_world
+        from ..products.citations import collect_references, format_citations
+
+        world = build_world(load_configuration(config).model)
+        references = ["arXiv:2008.03305", *collect_references(world)]
+        typer.echo(format_citations(references, "bibtex" if bibtex else "plain"))
+
+    @app.command("init")
+    def init(
+        path: Annotated[str, typer.Argument(help="File to write.")] = "diffaxion.toml",
+    ) -> None:
+        """Write the default configuration to a file, to be edited.
+
+        Example: diffaxion init my.toml
+        """
+        from ..analyses.config import default_configuration_text
+        from ..provenance import atomic_write
+
+        if Path(path).exists():
+            raise OutputExistsError(f"{path} exists already: choose another name or remove it")
+        atomic_write(path, default_configuration_text())
+        typer.echo(f"wrote {path}; run it with: diffaxion joint {path}")

@@ -1,0 +1,155 @@
+"""A field along one direction as a table, affine in the parameters that vary.
+
+Most parameters of a field model are amplitudes: B is affine in them. Then B(s) along a fixed
+direction is B_0(s) + sum_k (c_k - c_k0) dB/dc_k(s), tabulated once, and a sampler that varies
+the amplitudes and the distance never evaluates the field model again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ...numerics import linear_interpolate
+from .base import MagneticField
+from .frame import SightLine
+from .sightline import LinePath, node_positions
+
+# Linear interpolation on this many nodes, plus two at each jump, moves p by less than 1e-4.
+_NODES = 4001
+# Largest departure from an affine law that counts as rounding [muG].
+_AFFINE_MUG = 1e-9
+
+
+class FieldTable(eqx.Module):
+    """Transverse field along a direction, affine in coefficients c.
+
+    Attributes
+    ----------
+    s_kpc : float array, shape (t,)
+        Nodes, on both sides of every jump [kpc].
+    crossings_kpc : float array, shape (k,)
+        Distances of the jumps [kpc].
+    b_muG : float array, shape (t, 2)
+        (B_l, B_b) at c = centre [muG].
+    slope_muG : float array, shape (t, 2, m)
+        Derivatives with respect to the m coefficients [muG per unit of c].
+    centre : float array, shape (m,)
+        Coefficients of the tabulated field.
+    """
+
+    s_kpc: Float[Array, " t"]
+    crossings_kpc: Float[Array, " k"]
+    b_muG: Float[Array, "t 2"]
+    slope_muG: Float[Array, "t 2 m"]
+    centre: Float[Array, " m"]
+
+    def sample(
+        self,
+        sightline: SightLine,
+        coefficients: Float[Array, " m"],
+        fractions: Float[Array, " n"],
+        electrons: tuple[Float[Array, " e"], Float[Array, " e"]],
+    ) -> LinePath:
+        """Medium at the nodes of a sight line in the tabulated direction.
+
+        Parameters
+        ----------
+        sightline : SightLine
+            Same direction and Sun as the table; its distance may vary.
+        coefficients : float array, shape (m,)
+            c.
+        fractions : float array, shape (n,)
+            Base grid as fractions of the distance.
+        electrons : pair of float arrays, shape (e,)
+            Table (s [kpc], n_e [cm^-3]).
+
+        Returns
+        -------
+        LinePath
+            Field [muG] and density [cm^-3] at n + 2k nodes.
+        """
+        s = node_positions(sightline, _Jumps(self.crossings_kpc), fractions)
+        b = self.b_muG + self.slope_muG @ (coefficients - self.centre)
+        b_l, b_b = linear_interpolate(s, self.s_kpc, b).T
+        return LinePath(s, b_l, b_b, linear_interpolate(s, *electrons))
+
+
+class _Jumps(MagneticField):
+    """Stands for a field whose jumps are known."""
+
+    references: ClassVar[tuple[str, ...]] = ()
+    at_kpc: Float[Array, " k"]
+
+    def __call__(self, position_kpc: Float[Array, "3"]) -> Float[Array, "3"]:
+        return jnp.zeros_like(position_kpc)
+
+    def crossings_kpc(self, sightline: SightLine) -> Float[Array, " k"]:
+        return jnp.minimum(self.at_kpc, sightline.distance_kpc)
+
+
+def tabulate_field(
+    field_of: Callable[[Float[Array, " m"]], MagneticField],
+    centre: Float[Array, " m"],
+    sightline: SightLine,
+    reach_kpc: float,
+) -> FieldTable | None:
+    """Table of a field along a direction, or None where it is not affine in its coefficients.
+
+    Parameters
+    ----------
+    field_of : callable
+        Coefficients c, shape (m,), to the field.
+    centre : float array, shape (m,)
+        Where the table is made.
+    sightline : SightLine
+        Direction and Sun.
+    reach_kpc : float
+        Largest distance needed [kpc].
+
+    Returns
+    -------
+    FieldTable or None
+        None if B, or the place of a jump, departs from an affine (constant) law when all
+        coefficients move together.
+
+    References
+    ----------
+    None: a table.
+    """
+    line = eqx.tree_at(lambda x: x.distance_kpc, sightline, jnp.asarray(reach_kpc, float))
+    e_l, e_b = line.transverse_basis()
+    nodes = jnp.linspace(0.0, 1.0, _NODES)
+
+    @jax.jit
+    def crossings(c: Array) -> Array:
+        return field_of(c).crossings_kpc(line)
+
+    @jax.jit
+    def transverse(c: Array, s: Array) -> Array:
+        b = jax.vmap(lambda x: field_of(c)(line.position_kpc(x)))(s)
+        return jnp.stack([b @ e_l, b @ e_b], axis=1)
+
+    at = crossings(centre)
+    s = node_positions(line, _Jumps(at), nodes)
+    start = transverse(centre, s)
+    # A unit step in each coefficient gives the exact slope of an affine law; a second, joint
+    # step of unequal sizes shows whether it is one.
+    size = jnp.where(centre == 0.0, 1.0, jnp.abs(centre))
+    steps = jnp.diag(size)
+    slope = jnp.zeros((*start.shape, centre.size))
+    for k, d in enumerate(steps):
+        slope = slope.at[..., k].set((transverse(centre + d, s) - start) / d[k])
+    joint = centre + size * jnp.linspace(0.3, 0.7, centre.size)
+    departure = jnp.max(jnp.abs(transverse(joint, s) - start - slope @ (joint - centre)))
+    moved = jnp.max(jnp.abs(crossings(joint) - at), initial=0.0)
+    if not (float(departure) < _AFFINE_MUG and float(moved) == 0.0):
+        return None
+    return FieldTable(s, at, start, slope, centre)
+
+
