@@ -21,9 +21,11 @@ from .limits import (
     power_constrained,
     rescale_response,
 )
-from .newton import Expansion, Problem, Solution, cross, maximise
+from .newton import Solution, cross, maximise
+from .posterior import Posterior
+from .problem import Expansion, Problem
 from .profile import ProfileResult, profile_curve, profile_limit
-from .sample import Posterior, Sampler
+from .sample import Sampler
 
 __all__ = [
     "PRIORS",

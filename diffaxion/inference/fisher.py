@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ..likelihoods.gaussian import GaussianPoints
-from .newton import Problem
+from .problem import Problem
 from .profile import Asimov, profile_limit
 
 

@@ -1,191 +1,34 @@
 """The one Newton solver: maxima and level crossings of a likelihood with nuisances.
 
-Unknowns are x = (a, zeta_1..zeta_K, A_1..A_h): a strength, nuisances and, if there are any, a
-tail of per-bin parameters that couple to the rest but not to one another, so that the Hessian is
-an arrow. The objective is
-
-    F(x) = ln L(a, zeta, A; data) - 1/2 sum_gaussian ((zeta_k - c_k)/w_k)^2;
-
-nuisances with a uniform prior are a box without penalty. The tail is eliminated first, then
-zeta by a Schur complement with floored eigenvalues:
+The objective F and its unknowns x = (a, zeta, A) are those of :mod:`.problem`. The tail A is
+eliminated first, then zeta by a Schur complement with floored eigenvalues:
 
     maximum:   da = -(F_a - F_az H_zz^-1 F_z) / (F_aa - F_az H_zz^-1 F_za)
     crossing:  da = 2 (D^1/2 - d^1/2) D^1/2 / (F_a - F_z H_zz^-1 F_za)
-               (Newton for D^1/2 = d^1/2, with D = F_max - F + F_z H_zz^-1 F_z/2, d = q/2)
+               (Newton for D^1/2 = d^1/2; D = F_max - F + F_z H_zz^-1 F_z/2, d = q/2)
     both:      dzeta = -H_zz^-1 (F_z + F_za da).
 
-The number of steps is fixed. Derivatives of a solution do not come from the steps but from the
-implicit function theorem at the root, as a custom rule that composes to any order; for the
-crossing this is the envelope theorem, da/dt = -[d_t F(crossing) - d_t F(maximum)]/F_a.
+The loop ends at the rounding error of F or after a fixed number of steps. Derivatives of a
+solution do not come from the steps but from the implicit function theorem at the root, as a
+custom rule that composes to any order; for the crossing this is the envelope theorem,
+da/dt = -[d_t F(crossing) - d_t F(maximum)]/F_a.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, PyTree
 
 from ..numerics import safe_divide, safe_norm
+from .problem import Expansion, Problem
 
-_FRACTIONS = np.array([1.0, 0.5, 0.2, 0.05])
 _LONGEST = 1.5  # longest step in zeta, in units of its width
 _FLOOR_GAUSSIAN, _FLOOR_BOX = 0.3, 0.05  # least curvature in those units along which to step
 _FLAT = 1e-3  # curvature above which it is trusted
-
-
-class Expansion(NamedTuple):
-    """Second-order expansion of ln L at one point.
-
-    Attributes
-    ----------
-    value : float array, shape ()
-        ln L; -inf or NaN outside its domain.
-    gradient : float array, shape (1 + K + h,)
-        First derivatives in (a, zeta, A).
-    core : float array, shape (1 + K, 1 + K)
-        Second derivatives in (a, zeta).
-    cross : float array, shape (1 + K, h)
-        Mixed second derivatives with the tail.
-    diagonal : float array, shape (h,)
-        Second derivatives in the tail, which has no others.
-    """
-
-    value: Array
-    gradient: Array
-    core: Array
-    cross: Array
-    diagonal: Array
-
-
-class Problem(eqx.Module):
-    """A likelihood with its nuisances, ready to be profiled.
-
-    Attributes
-    ----------
-    loglike : callable
-        (strength, nuisances, data) -> ln L, a scalar, smooth in everything: a plain function,
-        so that it compiles once. Nuisances have shape (K + h,). Outside its domain it returns
-        -inf or NaN.
-    gaussian : bool array, shape (K + h,)
-        Which nuisances carry the penalty; the others are flat inside their box.
-    centre, width : float array, shape (K + h,)
-        Centre and width of the penalty, 0 and 1 for a standardised nuisance.
-    lower, upper : float array, shape (K + h,)
-        Box of each nuisance; infinite for none.
-    tail : int
-        Number h of trailing nuisances that do not couple to one another.
-    expand : callable, optional
-        (strength, nuisances, data) -> Expansion of ``loglike``, if its derivatives are known in
-        a cheaper form than automatic differentiation gives.
-    """
-
-    loglike: Callable[..., Array] = eqx.field(static=True)
-    gaussian: Bool[Array, " k"]
-    centre: Float[Array, " k"]
-    width: Float[Array, " k"]
-    lower: Float[Array, " k"]
-    upper: Float[Array, " k"]
-    tail: int = eqx.field(static=True)
-    expand: Callable[..., Expansion] | None = eqx.field(static=True)
-
-    def __init__(
-        self,
-        loglike: Callable[..., Array],
-        gaussian: ArrayLike,
-        *,
-        lower: ArrayLike = -jnp.inf,
-        upper: ArrayLike = jnp.inf,
-        centre: ArrayLike = 0.0,
-        width: ArrayLike = 1.0,
-        tail: int = 0,
-        expand: Callable[..., Expansion] | None = None,
-    ) -> None:
-        self.loglike = loglike
-        self.gaussian = jnp.asarray(gaussian, bool)
-        shape = self.gaussian.shape
-        self.centre = jnp.broadcast_to(jnp.asarray(centre, float), shape)
-        self.width = jnp.broadcast_to(jnp.asarray(width, float), shape)
-        self.lower = jnp.broadcast_to(jnp.asarray(lower, float), shape)
-        self.upper = jnp.broadcast_to(jnp.asarray(upper, float), shape)
-        self.tail = tail
-        self.expand = expand
-
-    def start(self) -> Float[Array, " n"]:
-        """Strength 0, penalised nuisances at their centre, flat ones in the middle of their box.
-
-        Returns
-        -------
-        float array, shape (1 + K + h,)
-            A starting point; one-sided boxes start at their finite end.
-        """
-        low, high = jnp.isfinite(self.lower), jnp.isfinite(self.upper)
-        lower = jnp.where(low, self.lower, jnp.where(high, self.upper, 0.0))
-        upper = jnp.where(high, self.upper, lower)
-        inside = jnp.where(self.gaussian, self.centre, 0.5 * (lower + upper))
-        return jnp.concatenate([jnp.zeros(1), jnp.clip(inside, self.lower, self.upper)])
-
-    def objective(self, x: Float[Array, " n"], data: PyTree) -> Float[Array, ""]:
-        """F(x) = ln L minus the penalty of the Gaussian nuisances.
-
-        Parameters
-        ----------
-        x : float array, shape (1 + K + h,)
-            Strength and nuisances.
-        data : pytree
-            Data and model handed to ``loglike``.
-
-        Returns
-        -------
-        float array, shape ()
-            Penalised ln L.
-        """
-        return self.loglike(x[0], x[1:], data) - self._penalty(x)
-
-    def expansion(self, x: Float[Array, " n"], data: PyTree) -> Expansion:
-        """F and its derivatives at x, penalty included.
-
-        Parameters
-        ----------
-        x : float array, shape (1 + K + h,)
-            Strength and nuisances.
-        data : pytree
-            Data and model handed to ``loglike``.
-
-        Returns
-        -------
-        Expansion
-            Of the penalised ln L.
-        """
-        if self.expand is None:
-
-            def gradient(y: Array) -> tuple[Array, tuple[Array, Array]]:
-                value, slope = jax.value_and_grad(self.objective)(y, data)
-                return slope, (value, slope)
-
-            hessian, (value, slope) = jax.jacfwd(gradient, has_aux=True)(x)
-            n = x.shape[0] - self.tail
-            diagonal = jnp.diagonal(hessian)[n:]
-            return Expansion(value, slope, hessian[:n, :n], hessian[:n, n:], diagonal)
-        raw = self.expand(x[0], x[1:], data)
-        n = raw.core.shape[0]
-        curve = jnp.concatenate([jnp.zeros(1), jnp.where(self.gaussian, self.width**-2, 0.0)])
-        pull = jnp.concatenate([jnp.zeros(1), x[1:] - self.centre])
-        return Expansion(
-            raw.value - self._penalty(x),
-            raw.gradient - curve * pull,
-            raw.core - jnp.diag(curve[:n]),
-            raw.cross,
-            raw.diagonal - curve[n:],
-        )
-
-    def _penalty(self, x: Array) -> Array:
-        pull = (x[1:] - self.centre) / self.width
-        return 0.5 * jnp.sum(jnp.where(self.gaussian, pull**2, 0.0))
 
 
 class Solution(NamedTuple):
@@ -206,7 +49,7 @@ class Solution(NamedTuple):
     curvature : float array, shape ()
         Second derivative of the profile of F in the strength (:func:`profile_curvature`).
     blocked : bool array, shape ()
-        Whether the edge of the domain of ln L stopped the last step.
+        Whether the edge of the domain of ln L stopped one of the last steps.
     """
 
     x: Array
@@ -336,38 +179,58 @@ def _clip(problem: Problem, x: Array) -> Array:
     return jnp.concatenate([x[:1], jnp.clip(x[1:], problem.lower, problem.upper)])
 
 
+class _Search(NamedTuple):
+    best: Solution
+    step: Array
+    fraction: Array
+    refused: Array
+
+
 def iterate(problem: Problem, start: Array, data: PyTree, goal: Goal, iterations: int) -> Solution:
-    """Newton steps towards a goal; a crossing first relaxes its nuisances for half as many.
+    """Newton steps towards a goal; a crossing first relaxes its nuisances for a quarter as many.
 
-    Off the ridge of the profile the slope of F in the strength means little.
+    Off the ridge of the profile the slope of F in the strength means little. Each pass expands F
+    at one point; a point outside the domain, or one that does not climb as promised, costs a pass
+    in which the step is shortened. The loop carries no derivative, see :func:`attach`.
     """
-    relax = jnp.where(goal.crossing, iterations // 2, 0)
+    relax = jnp.where(goal.crossing, iterations // 4, 0)
+    last = iterations + relax
 
-    def advance(k: Array, found: Solution) -> Solution:
-        x = found.x
-        now = goal._replace(crossing=goal.crossing & (k >= relax), free=goal.free & (k >= relax))
+    def going(carry: tuple[Array, _Search]) -> Array:
+        k, (best, *_) = carry
+        # Rounding errors of gradient and value are the floor of decrement and residual.
+        flat = best.decrement < 1e-22
+        level = jnp.abs(best.residual) < 1e-15 * (1.0 + jnp.abs(best.value))
+        return (k <= last) & ~(flat & level & (k > relax + 1))
+
+    def advance(carry: tuple[Array, _Search]) -> tuple[Array, _Search]:
+        k, search = carry
+        best = search.best
+        x = _clip(problem, best.x + search.fraction * search.step)
         e = problem.expansion(x, data)
-        step, decrement, held = _newton_step(problem, x, e, now)
-        trial = jax.vmap(lambda t: _clip(problem, x + t * step))(_FRACTIONS)
-        values = jax.lax.map(lambda y: problem.objective(y, data), trial)
-        inside = jnp.isfinite(values)
-        # Below the rounding error of F every fraction is as good: take the full step.
+        inside = jnp.isfinite(e.value)
+        # Below the rounding error of F every step is good enough.
         noise = 1e-12 * (1.0 + jnp.abs(e.value))
-        climbs = values >= e.value + 1e-4 * _FRACTIONS * decrement - noise
-        good = inside & (climbs | now.crossing)
-        best = jnp.where(jnp.any(good), jnp.argmax(good), _FRACTIONS.shape[0] - 1)
-        last = k == iterations + relax
-        moved = jnp.where(inside[best] & ~last, trial[best], x)
+        promised = 1e-4 * search.fraction * best.decrement
+        climbs = e.value >= best.value + promised - noise
+        good = inside & (climbs | (goal.crossing & (k > relax)) | (k == 0))
+        now = goal._replace(crossing=goal.crossing & (k >= relax), free=goal.free & (k >= relax))
+        step, decrement, held = _newton_step(problem, x, e, now)
         residual = jnp.where(goal.crossing, e.value - goal.top + goal.drop, 0.0)
-        bend = _profile_curvature(problem, e, held)
-        return Solution(moved, e.value, decrement, residual, held, bend, ~inside[0])
+        bend = profile_curvature(problem, e, held)
+        here = Solution(x, e.value, decrement, residual, held, bend, best.blocked)
+        chosen = jax.tree.map(lambda new, old: jnp.where(good, new, old), here, best)
+        refused = jnp.where(inside, search.refused, k)
+        chosen = chosen._replace(blocked=(refused > last - 4) & (refused > 0))
+        fraction = jnp.where(good, 1.0, 0.3 * search.fraction)
+        return k + 1, _Search(chosen, jnp.where(good, step, search.step), fraction, refused)
 
-    x = _clip(problem, start)
-    nothing = jnp.zeros(())
-    free = jnp.zeros(x.shape, bool)
-    begin = Solution(x, nothing, nothing, nothing, free, nothing, jnp.zeros((), bool))
-    # The last pass only looks at where the others ended.
-    return jax.lax.fori_loop(0, iterations + relax + 1, advance, begin)
+    x, zero = _clip(problem, start), jnp.zeros(())
+    nowhere = Solution(
+        x, -jnp.inf * jnp.ones(()), zero, zero, jnp.zeros(x.shape, bool), zero, jnp.zeros((), bool)
+    )
+    begin = _Search(nowhere, jnp.zeros_like(x), zero, jnp.zeros((), int))
+    return jax.lax.while_loop(going, advance, (jnp.zeros((), int), begin))[1].best
 
 
 def frozen(tree: Any) -> Any:
@@ -380,7 +243,7 @@ def maximise(
     data: PyTree,
     *,
     fix_strength: bool = False,
-    iterations: int = 12,
+    iterations: int = 16,
 ) -> Solution:
     """Maximum of F from one start; derivatives of x are implicit.
 
@@ -418,7 +281,7 @@ def cross(
     *,
     origin: ArrayLike = 0.0,
     scale: ArrayLike = 1.0,
-    iterations: int = 12,
+    iterations: int = 16,
 ) -> Solution:
     """Strength at which the profile of F has fallen by ``drop`` below its top, above the top.
 
@@ -519,9 +382,7 @@ def _implicit_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     return out, jnp.where(dead, 0.0, moved)
 
 
-def profile_curvature(
-    problem: Problem, x: Float[Array, " n"], data: PyTree, held: Bool[Array, " n"]
-) -> Float[Array, ""]:
+def profile_curvature(problem: Problem, e: Expansion, held: Bool[Array, " n"]) -> Float[Array, ""]:
     """Second derivative of the profile of F in the strength, F_aa - F_az H_zz^-1 F_za.
 
     Nuisances in a finite box stay where they are: a flat one that is degenerate with the
@@ -531,10 +392,8 @@ def profile_curvature(
     ----------
     problem : Problem
         Likelihood and nuisances.
-    x : float array, shape (1 + K + h,)
-        Maximum over the nuisances.
-    data : pytree
-        Data and model.
+    e : Expansion
+        At a maximum over the nuisances.
     held : bool array, shape (1 + K + h,)
         Coordinates held at a bound.
 
@@ -543,10 +402,6 @@ def profile_curvature(
     float array, shape ()
         Negative at a maximum; sigma = (-curvature)^(-1/2).
     """
-    return _profile_curvature(problem, problem.expansion(x, data), held)
-
-
-def _profile_curvature(problem: Problem, e: Expansion, held: Array) -> Array:
     boxed = ~problem.gaussian & jnp.isfinite(problem.upper - problem.lower)
     stay = held.at[0].set(False) | jnp.concatenate([jnp.zeros(1, bool), boxed])
     _, _, core, _, _, _ = _eliminate_tail(e, stay)

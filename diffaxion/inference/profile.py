@@ -18,7 +18,8 @@ from jaxtyping import Array, ArrayLike, Bool, Float, PyTree
 
 from ..numerics import safe_sqrt
 from .limits import Q_95, LimitResult, LimitStatus, constant_bands, power_constrained
-from .newton import Goal, Problem, Solution, attach, frozen, iterate, profile_curvature
+from .newton import Goal, Solution, attach, frozen, iterate, profile_curvature
+from .problem import Problem
 
 TOLERANCE = 1e-8
 """Largest Newton decrement and residual in ln L at which a solution counts as converged."""
@@ -163,7 +164,7 @@ def profile_limit(
     crossing_starts: Float[Array, "s n"] | None = None,
     q_threshold: ArrayLike = Q_95,
     bands: Literal["constant", "self_consistent"] = "constant",
-    iterations: int = 12,
+    iterations: int = 16,
 ) -> ProfileResult:
     """Upper limit on the strength with its expectation, differentiable to any order.
 
@@ -211,8 +212,10 @@ def profile_limit(
     best, empty = attach(problem, top, data), attach(problem, null, data)
     log_max, log_null = problem.objective(best, data), problem.objective(empty, data)
     crossing = attach(problem, end, data, log_max - 0.5 * q)
-    information = -profile_curvature(problem, best, data, top.held)
-    sensitive, sigma = information > 0.0, _root(information)
+    around_best = problem.expansion(best, data)
+    information = -profile_curvature(problem, around_best, top.held)
+    sensitive = (around_best.gradient[0] != 0.0) | (around_best.core[0, 0] != 0.0)
+    sigma = jnp.where(information > 0.0, _root(information), jnp.inf)
     # Asimov data have their maximum at the null fit, around which the constraints are centred.
     around, simulated = _centred(problem, empty, True), asimov(empty[1:], data)
     peak = around.objective(empty, simulated)
@@ -245,10 +248,10 @@ def profile_limit(
         z_local=safe_sqrt(ts),
         status=jnp.where(a_95 > 0.0, int(LimitStatus.OK), int(LimitStatus.NEGATIVE_LIMIT)),
     )
-    far = jnp.abs(end.x[0] - top.x[0]) > 100.0 * sigma
+    far = jnp.abs(end.x[0] - top.x[0]) > 100.0 * _error(top)
     beyond = sensitive & (end.residual > TOLERANCE) & far
     good = (decrement < TOLERANCE) & (residual < TOLERANCE) & jnp.isfinite(log_max)
-    blocked = top.blocked | end.blocked
+    blocked = (top.blocked | end.blocked) & ~good
     limit = limit.flag(LimitStatus.NO_SENSITIVITY, ~sensitive)
     limit = limit.flag(LimitStatus.AT_BOUNDARY, sensitive & blocked)
     limit = limit.flag(LimitStatus.NOT_BRACKETED, beyond)
@@ -277,7 +280,7 @@ def profile_curve(
     start: Float[Array, " n"] | None = None,
     q_threshold: ArrayLike = Q_95,
     bands: Literal["constant", "self_consistent"] = "constant",
-    iterations: int = 12,
+    iterations: int = 16,
     neighbours: bool = True,
     batch_size: int | None = None,
 ) -> ProfileResult:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -21,7 +20,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from ..errors import ConfigurationError, ConvergenceError, unknown_name
-from .diagnostics import Convergence, Gates, Quantile, check_gates, quantile_with_error
+from .diagnostics import Gates, check_gates
+from .posterior import Posterior
 
 Progress = Callable[[int, int, dict[str, float]], None]
 
@@ -36,120 +36,6 @@ class Chunk(NamedTuple):
     energy: Array
     num_steps: Array
     accept_prob: Array
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """Draws with everything needed to judge them.
-
-    Attributes
-    ----------
-    draws : dict of str to array, shape (chains, draws, ...)
-        Sampled and deterministic sites, in their own units.
-    diverging, saturated : bool array, shape (chains, draws)
-        Draws that diverged, or whose trajectory hit the maximum tree depth.
-    energy, accept_prob : array, shape (chains, draws)
-        Hamiltonian and acceptance probability.
-    num_steps : int array, shape (chains, draws)
-        Leapfrog steps.
-    convergence : Convergence
-        R-hat and effective sizes by site, and the verdict of the gates.
-    settings : dict
-        Settings and seed of the run.
-    """
-
-    draws: dict[str, np.ndarray]
-    diverging: np.ndarray
-    saturated: np.ndarray
-    energy: np.ndarray
-    accept_prob: np.ndarray
-    num_steps: np.ndarray
-    convergence: Convergence
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the run passed all gates."""
-        return self.convergence.converged
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """One sentence for each gate that failed."""
-        return self.convergence.reasons
-
-    def flat(self, name: str) -> np.ndarray:
-        """Draws of a site with chains joined.
-
-        Parameters
-        ----------
-        name : str
-            Site.
-
-        Returns
-        -------
-        array, shape (chains * draws, ...)
-            Its draws.
-
-        Raises
-        ------
-        ConfigurationError
-            If there is no such site.
-        """
-        if name not in self.draws:
-            raise unknown_name("site", name, self.draws)
-        x = self.draws[name]
-        return x.reshape(-1, *x.shape[2:])
-
-    def quantile(self, name: str, level: float = 0.95) -> Quantile:
-        """Quantile of a scalar site with its Monte Carlo error.
-
-        Parameters
-        ----------
-        name : str
-            Site.
-        level : float
-            Probability.
-
-        Returns
-        -------
-        Quantile
-            Value, error and effective sample size.
-
-        Raises
-        ------
-        ConfigurationError
-            If there is no such site.
-        """
-        self.flat(name)
-        return quantile_with_error(self.draws[name], level)
-
-    def limit(self, name: str, level: float = 0.95, *, allow_unconverged: bool = False) -> Quantile:
-        """Credible upper limit of a scalar site; refused when the gates failed.
-
-        Parameters
-        ----------
-        name : str
-            Site.
-        level : float
-            Credibility.
-        allow_unconverged : bool
-            Return it all the same.
-
-        Returns
-        -------
-        Quantile
-            Value, error and effective sample size.
-
-        Raises
-        ------
-        ConvergenceError
-            If the run did not pass the gates.
-        ConfigurationError
-            If there is no such site.
-        """
-        if not self.converged and not allow_unconverged:
-            raise ConvergenceError("no limit from this run: " + "; ".join(self.reasons))
-        return self.quantile(name, level)
 
 
 class Sampler:
