@@ -6,6 +6,8 @@ from .absorption import (
     transmission,
     uniform_hydrogen_cm3,
 )
+from .axion import Axion
+from .born import bin_average, bin_energies, born_amplitude, born_probability, phase_rate
 from .cluster_shape import (
     AnchoredShape,
     class_spectra,
@@ -18,6 +20,14 @@ from .correlation import (
     PowerLawCorrelation,
     RandomCells,
 )
+from .engine import (
+    ConversionFlags,
+    conversion_flags,
+    conversion_probability,
+    probability_over_masses,
+    resolve_engine,
+)
+from .mixing import exact_probability, transfer_matrix
 from .primakoff import (
     massive_angular_factor,
     primakoff_emissivity,
@@ -56,6 +66,8 @@ from .universal import (
 
 __all__ = [
     "AnchoredShape",
+    "Axion",
+    "ConversionFlags",
     "Correlation",
     "ExponentialCorrelation",
     "GaussianCorrelation",
@@ -65,9 +77,16 @@ __all__ = [
     "absorption_rate_per_kpc",
     "axion_rate",
     "band_luminosity",
+    "bin_average",
+    "bin_energies",
+    "born_amplitude",
+    "born_probability",
     "class_spectra",
+    "conversion_flags",
+    "conversion_probability",
     "eddington_luminosity",
     "eddington_spectrum",
+    "exact_probability",
     "fermi_energy_keV",
     "flagged_fractions",
     "luminosity_spectrum",
@@ -75,16 +94,20 @@ __all__ = [
     "mean_energy_keV",
     "node_spectra",
     "phase_curvature",
+    "phase_rate",
     "photoelectric_cross_section_cm2",
     "plasma_frequency_keV",
     "primakoff_emissivity",
     "primakoff_form_factor",
     "primakoff_rate",
     "primakoff_validity",
+    "probability_over_masses",
     "realisation_caveats",
     "realise_field",
+    "resolve_engine",
     "screening_scale_keV",
     "total_luminosity",
+    "transfer_matrix",
     "transmission",
     "turbulent_probability",
     "uniform_hydrogen_cm3",

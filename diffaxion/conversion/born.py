@@ -266,6 +266,10 @@ def bin_energies(edges_keV: Float[Array, " k"], n: int = 4) -> Float[Array, " (k
     -------
     float array, shape ((k - 1) n,)
         Energies, bin by bin [keV].
+
+    References
+    ----------
+    Abramowitz & Stegun 1964, eq. 25.4.29.
     """
     nodes, _ = gauss_legendre(n, edges_keV[:-1, None], edges_keV[1:, None])
     return nodes.reshape(-1)
@@ -285,6 +289,10 @@ def bin_average(values: Float[Array, " e"], n: int = 4) -> Float[Array, " e//n"]
     -------
     float array, shape (k,)
         Averages, same unit as the values.
+
+    References
+    ----------
+    Abramowitz & Stegun 1964, eq. 25.4.29.
     """
     _, weights = gauss_legendre(n, 0.0, 1.0)
     return values.reshape(-1, n) @ weights

@@ -74,6 +74,10 @@ def conversion_flags(
     -------
     ConversionFlags
         Numbers and their verdicts.
+
+    References
+    ----------
+    Raffelt & Stodolsky 1988, PRD 37, 1237, for the Born limit and the resonance m = omega_pl.
     """
     probability = jnp.max(jnp.abs(axion.u) * born_probability(path, energy_keV, axion.m_a_eV))
     h = jnp.diff(path.s_kpc)
@@ -128,6 +132,10 @@ def resolve_engine(
     DiffaxionWarning
         When ``auto`` switches to the chain, when ``born`` is used above its limit, and when a
         resonance is not resolved by the nodes.
+
+    References
+    ----------
+    Raffelt & Stodolsky 1988, PRD 37, 1237.
     """
     if engine not in ENGINES:
         raise unknown_name("conversion engine", engine, ENGINES)
@@ -260,6 +268,10 @@ def probability_over_masses(
     ------
     ConfigurationError
         If the engine is unknown.
+
+    References
+    ----------
+    Raffelt & Stodolsky 1988, PRD 37, 1237.
     """
 
     def one(m: Float[Array, ""]) -> Float[Array, " e"]:

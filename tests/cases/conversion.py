@@ -66,14 +66,14 @@ CASES = [
         phase.sincos,
         (jnp.array([0.3, -2.0, 1e3]),),
         ((jnp.zeros(2),),),
-        ("conversion.sincos",),
+        (),
     ),
     Case(
         "cell_map",
         cell.cell_map,
         (jnp.array([0.4, -1.3, 3.0, 1e-6]), jnp.array([0.2, 1e-9, 2.0, 1e-7])),
         ((jnp.zeros(2), jnp.zeros(2)), (jnp.array([1.0, -1e-200]), jnp.array([0.0, 1e-320]))),
-        ("conversion.cell_map",),
+        (),
     ),
     *[
         Case(
@@ -144,7 +144,7 @@ CASES = [
         engine.conversion_probability,
         (_PATH, Axion(_M, _U), _E),
         ((_PATH, Axion(_ZERO, -_U), _E),),
-        ("conversion.conversion_probability",),
+        ("conversion.conversion_probability", "conversion.Axion"),
     ),
     Case(
         "probability_over_masses",
@@ -158,6 +158,6 @@ CASES = [
         engine.conversion_flags,
         (_PATH, Axion(_M, _U), _E),
         ((_EMPTY, Axion(_ZERO, _ZERO), _E),),
-        ("conversion.conversion_flags",),
+        ("conversion.conversion_flags", "conversion.ConversionFlags"),
     ),
 ]
