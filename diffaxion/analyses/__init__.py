@@ -1,0 +1,54 @@
+"""Analyses: configuration, assembled models, limit curves and the joint run."""
+
+from .analysis import Analysis, AnalysisData, logdensity, numpyro_model, strength_moments
+from .config import Configuration, load_configuration, parse_configuration
+from .joint import JointResult, build_analysis, run_joint, scan_signals
+from .limit_curves import MassScan, limit_curves, response_curve
+from .nuisances import (
+    MarginalLimit,
+    bayes_over_masses,
+    marginal_limits,
+    profile_loglike,
+    profile_over_nuisances,
+)
+from .star_clusters import (
+    FluxSpectrum,
+    build_galaxy,
+    build_probe,
+    build_probes,
+    build_world,
+    published_shape,
+    published_spectrum,
+    user_spectrum,
+)
+
+__all__ = [
+    "Analysis",
+    "AnalysisData",
+    "Configuration",
+    "FluxSpectrum",
+    "JointResult",
+    "MarginalLimit",
+    "MassScan",
+    "bayes_over_masses",
+    "build_analysis",
+    "build_galaxy",
+    "build_probe",
+    "build_probes",
+    "build_world",
+    "limit_curves",
+    "load_configuration",
+    "logdensity",
+    "marginal_limits",
+    "numpyro_model",
+    "parse_configuration",
+    "profile_loglike",
+    "profile_over_nuisances",
+    "published_shape",
+    "published_spectrum",
+    "response_curve",
+    "run_joint",
+    "scan_signals",
+    "strength_moments",
+    "user_spectrum",
+]

@@ -218,7 +218,9 @@ def _field_table(
         return set_paths(world, {p: c[k] for k, p in enumerate(paths)}).galaxy.field
 
     line = probe.sightline(world)
-    return tabulate_field(field_of, _coefficients(world, paths), line, reach_kpc or float(line.distance_kpc))
+    return tabulate_field(
+        field_of, _coefficients(world, paths), line, reach_kpc or float(line.distance_kpc)
+    )
 
 
 @eqx.filter_jit
@@ -246,6 +248,7 @@ def strength_moments(
     ----------
     Cowan et al. 2011, arXiv:1007.1727.
     """
+
     def one(draw: Float[Array, " k"]) -> tuple[Array, Array]:
         _, responses = data.responses(draw)
         return tuple(

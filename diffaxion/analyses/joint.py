@@ -21,7 +21,12 @@ from ..observables.world import World
 from .analysis import MASS, STRENGTH, Analysis, strength_moments
 from .config import Configuration
 from .limit_curves import JOINT, MassScan, limit_curves
-from .nuisances import MarginalLimit, marginal_limits, profile_over_nuisances
+from .nuisances import (
+    MarginalLimit,
+    bayes_over_masses,
+    marginal_limits,
+    profile_over_nuisances,
+)
 from .star_clusters import (
     FluxSpectrum,
     build_probe,
@@ -57,6 +62,8 @@ class JointResult:
         Masses of the profile limits [eV].
     profile : ProfileResult
         Limits with all nuisances profiled, fields with leading axis (k,).
+    bayes : list of MarginalLimit
+        Limits uniform in g with all nuisances marginalised, at the same masses.
     seconds : dict of str to float
         Wall time of each step [s].
     """
@@ -69,6 +76,7 @@ class JointResult:
     marginal: list[MarginalLimit]
     profile_masses_eV: np.ndarray
     profile: ProfileResult
+    bayes: list[MarginalLimit]
     seconds: dict[str, float] = field(default_factory=dict)
 
     def g_GeV(self) -> np.ndarray:
@@ -243,15 +251,17 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
 
     report("profile over nuisances", 0.0)
     masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
-    profile = profile_over_nuisances(
-        build_analysis(world, configuration, spectra, with_axion=False),
-        masses,
-        configuration.coupling.q_threshold or Q_95,
-    )
+    fixed = build_analysis(world, configuration, spectra, with_axion=False)
+    coupling = configuration.coupling
+    profile = profile_over_nuisances(fixed, masses, coupling.q_threshold or Q_95)
     jax.block_until_ready(profile)
     lap("profile over nuisances")
+    report("Bayesian limits at fixed masses", 0.0)
+    key = jax.random.fold_in(jax.random.key(configuration.seed), 1)
+    bayes = bayes_over_masses(fixed, masses, key, coupling.u_max, coupling.confidence)
+    lap("Bayesian limits at fixed masses")
     return JointResult(
-        configuration, world, scans, analysis, posterior, marginal, masses, profile, seconds
+        configuration, world, scans, analysis, posterior, marginal, masses, profile, bayes, seconds
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -13,7 +14,7 @@ from ..constants import G_REF_GEV
 from ..inference.limits import Q_95
 from ..inference.problem import Problem
 from ..inference.profile import ProfileResult, profile_curve
-from .analysis import Analysis, AnalysisData
+from .analysis import Analysis, AnalysisData, strength_moments
 
 # A uniform prior is a box in z; Phi(4) leaves out 3e-5 of it at each end.
 _BOX = 4.0
@@ -124,13 +125,15 @@ def marginal_limits(
     u_max: float,
     level: float = 0.95,
     log10_range: tuple[float, float] = (-14.0, -10.5),
+    prior_draws: bool = False,
     nodes: int = 1500,
 ) -> list[MarginalLimit]:
-    """Limits under several priors from the draws of one run with a prior uniform in u.
+    """Limits under several priors from draws of the nuisances.
 
     For draw k the likelihood of the coupling is known in closed form, ln L = S_k a - I_k a^2/2
-    with a = u^2. Each draw gets the weight int pi_new L du / int pi_run L du, and the limit is
-    the quantile of the weighted mixture of its one-dimensional posteriors.
+    with a = u^2. Draws from a run with a prior uniform in u get the weight
+    int pi_new L du / int pi_run L du, draws from the prior of the nuisances int pi_new L du; the
+    limit is the quantile of the weighted mixture of the one-dimensional posteriors.
 
     Parameters
     ----------
@@ -142,6 +145,8 @@ def marginal_limits(
         Credibility.
     log10_range : tuple of two floats
         Range of log10(g GeV) of the prior ``log10_g``.
+    prior_draws : bool
+        Whether the draws are from the prior of the nuisances instead of a run.
     nodes : int
         Nodes of the quadrature in each variable.
 
@@ -155,11 +160,14 @@ def marginal_limits(
     Kish 1965, Survey Sampling (effective sample size).
     """
     top = np.sqrt(u_max)
+    # The largest value over a >= 0: per draw in a run, where only ratios count, and common to
+    # all draws from the prior.
+    peak = 0.5 * np.maximum(score, 0.0) ** 2 / information
+    peak = np.full_like(peak, peak.max()) if prior_draws else peak
 
     def likelihood(g: np.ndarray) -> np.ndarray:
         a = g**4
-        log = score[:, None] * a - 0.5 * information[:, None] * a**2
-        return np.exp(log - np.maximum(0.5 * score**2 / information, 0.0)[:, None])
+        return np.exp(score[:, None] * a - 0.5 * information[:, None] * a**2 - peak[:, None])
 
     def integrate(g: np.ndarray, density: np.ndarray) -> np.ndarray:
         """Cumulative integral over g of density times likelihood, shape (d, nodes)."""
@@ -175,7 +183,7 @@ def marginal_limits(
         "uniform_g4": (linear, linear**3),
         "log10_g": (np.geomspace(low, min(high, top), nodes), None),
     }
-    run = integrate(linear, linear)[:, -1]
+    run = np.ones_like(score) if prior_draws else integrate(linear, linear)[:, -1]
     limits = []
     for prior, (g, density) in grids.items():
         cumulative = integrate(g, 1.0 / g if density is None else density)
@@ -191,4 +199,50 @@ def marginal_limits(
         mixture = (cumulative / run[:, None]).sum(axis=0)
         g_95 = float(np.interp(level, mixture / mixture[-1], g)) * G_REF_GEV
         limits.append(MarginalLimit(name, g_95, kish))
+    return limits
+
+
+def bayes_over_masses(
+    analysis: Analysis,
+    m_a_eV: np.ndarray,
+    key: Array,
+    u_max: float,
+    level: float = 0.95,
+    draws: int = 1000,
+) -> list[MarginalLimit]:
+    """Limits with a prior uniform in g >= 0 at fixed masses, nuisances marginalised.
+
+    Draws of the nuisances from their prior are weighted by their marginal likelihood; where the
+    data say little about them, as here, nearly all draws count.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        World, priors and data; neither ``axion.u`` nor ``axion.m_a_eV`` may be bound.
+    m_a_eV : array, shape (k,)
+        Masses [eV].
+    key : PRNG key
+        Randomness of the draws, which are common to all masses.
+    u_max : float
+        End of the prior in u = (g/1e-12 GeV^-1)^2.
+    level : float
+        Credibility.
+    draws : int
+        Number of draws.
+
+    Returns
+    -------
+    list of MarginalLimit
+        One per mass [GeV^-1].
+
+    References
+    ----------
+    Kish 1965, Survey Sampling (effective sample size).
+    """
+    z = jax.random.normal(key, (draws, len(analysis.names)))
+    limits = []
+    for mass in np.asarray(m_a_eV, float):
+        data = eqx.tree_at(lambda d: d.world.axion.m_a_eV, analysis.data, jnp.asarray(mass))
+        score, information = (np.asarray(x) for x in strength_moments(data, z))
+        limits.append(marginal_limits(score, information, u_max, level, prior_draws=True)[0])
     return limits

@@ -97,19 +97,38 @@ def flux_point_rows() -> list[Row]:
         column = PUBLISHED[target]
         chi2 = float(jnp.sum((spectrum.points.data / spectrum.points.scale) ** 2))
         rows += [
-            Row(f"{label}: 95 % limit [1e-12 GeV^-1]", float(coupling.g_95) / G_REF_GEV,
-                float(published[f"limit_{column}"][0]) / G_REF_GEV, 0.2, note="mismatch not understood"),
-            Row(f"{label}: median expected limit [1e-12 GeV^-1]", float(coupling.median) / G_REF_GEV,
-                float(published[f"median_{column}"][0]) / G_REF_GEV, 0.1,
-                note="mismatch not understood"),
-            Row(f"{label}: significance (clipped at 0)", float(result.z_local), significance, 0.05,
-                absolute=True),
+            Row(
+                f"{label}: 95 % limit [1e-12 GeV^-1]",
+                float(coupling.g_95) / G_REF_GEV,
+                float(published[f"limit_{column}"][0]) / G_REF_GEV,
+                0.2,
+                note="mismatch not understood",
+            ),
+            Row(
+                f"{label}: median expected limit [1e-12 GeV^-1]",
+                float(coupling.median) / G_REF_GEV,
+                float(published[f"median_{column}"][0]) / G_REF_GEV,
+                0.1,
+                note="mismatch not understood",
+            ),
+            Row(
+                f"{label}: significance (clipped at 0)",
+                float(result.z_local),
+                significance,
+                0.05,
+                absolute=True,
+            ),
             Row(f"{label}: chi^2 without signal, {spectrum.curve.size} bins", chi2, np.nan, 0.0),
         ]
     joint = moments_limit(combine(*parts), Q_95_ROUNDED).to_coupling()
     rows.append(
-        Row("Joint: 95 % limit [1e-12 GeV^-1]", float(joint.g_95) / G_REF_GEV,
-            float(published["joint_limit"][0]) / G_REF_GEV, 0.2, note="mismatch not understood")
+        Row(
+            "Joint: 95 % limit [1e-12 GeV^-1]",
+            float(joint.g_95) / G_REF_GEV,
+            float(published["joint_limit"][0]) / G_REF_GEV,
+            0.2,
+            note="mismatch not understood",
+        )
     )
     return rows
 
@@ -129,7 +148,8 @@ def published_joint_rows() -> list[Row]:
     table = load_table("nustar_published_limits")
     parts = [
         moments_from_limits(
-            (table[f"limit_{c}"] / G_REF_GEV) ** 4, (table[f"median_{c}"] / G_REF_GEV) ** 4,
+            (table[f"limit_{c}"] / G_REF_GEV) ** 4,
+            (table[f"median_{c}"] / G_REF_GEV) ** 4,
             Q_95_ROUNDED,
         )
         for c in ("quint", "wd1")
@@ -138,8 +158,12 @@ def published_joint_rows() -> list[Row]:
     published = table["joint_limit"]
     worst = int(np.argmax(np.abs(predicted / published - 1.0)))
     return [
-        Row(f"Joint from the published pairs at {table['m_a_eV'][k]:.3g} eV [1e-12 GeV^-1]",
-            predicted[k] / G_REF_GEV, published[k] / G_REF_GEV, 0.015)
+        Row(
+            f"Joint from the published pairs at {table['m_a_eV'][k]:.3g} eV [1e-12 GeV^-1]",
+            predicted[k] / G_REF_GEV,
+            published[k] / G_REF_GEV,
+            0.015,
+        )
         for k in sorted({0, worst})
     ]
 
@@ -150,7 +174,11 @@ def _probability(path, energy_keV):
 
 
 def sightline_probability(
-    target: str, field_name: str, inner: str, energy_keV: np.ndarray, distance_kpc: float | None = None
+    target: str,
+    field_name: str,
+    inner: str,
+    energy_keV: np.ndarray,
+    distance_kpc: float | None = None,
 ) -> np.ndarray:
     """Conversion probability at g = 1e-12 GeV^-1 and m_a -> 0 in the paper's geometry.
 
@@ -214,14 +242,35 @@ def probability_rows() -> list[Row]:
         label = str(target_row(target)["label"])
         for k, energy in enumerate(energies):
             note = "remainder of a strong cancellation" if tolerance[k] == 1.0 else ""
-            rows.append(Row(f"{label}, {name}, inner {inner}: p at {energy:g} keV", float(p[k]),
-                            paper[k], tolerance[k], note=note))
+            rows.append(
+                Row(
+                    f"{label}, {name}, inner {inner}: p at {energy:g} keV",
+                    float(p[k]),
+                    paper[k],
+                    tolerance[k],
+                    note=note,
+                )
+            )
     jf12 = sightline_probability("wd1", "jf12", "uniform", energies)
     ratio = sightline_probability("wd1", "ptkn11-ass", "uniform", energies) / jf12
-    rows.append(Row("Westerlund 1: PTKN11/JF12 above 10, smaller of the two energies",
-                    float(ratio.min()), np.nan, 0.0, note="paper: over 10"))
-    rows.append(Row("Westerlund 1: distance that minimises p/d^2 at 10 keV [kpc]",
-                    least_flux_distance_kpc(), 2.6, 0.05, absolute=True))
+    rows.append(
+        Row(
+            "Westerlund 1: PTKN11/JF12 above 10, smaller of the two energies",
+            float(ratio.min()),
+            np.nan,
+            0.0,
+            note="paper: over 10",
+        )
+    )
+    rows.append(
+        Row(
+            "Westerlund 1: distance that minimises p/d^2 at 10 keV [kpc]",
+            least_flux_distance_kpc(),
+            2.6,
+            0.05,
+            absolute=True,
+        )
+    )
     return rows
 
 
@@ -273,8 +322,14 @@ def absorption_rows(column_1e22_cm2: float = 6.0) -> list[Row]:
         sigma = np.asarray(jax.vmap(photoelectric_cross_section_cm2)(jnp.asarray(energy)))
         lost = float(np.mean(1.0 - np.exp(-sigma * column_1e22_cm2 * 1e22)))
         rows.append(
-            Row(f"Quintuplet: absorbed in {low:g}-{low + 5:g} keV, N_H = {column_1e22_cm2:g}e22 cm^-2",
-                lost, paper, 0.05, absolute=True, note="paper: at most ~5 %" if low == 15.0 else "")
+            Row(
+                f"Quintuplet: absorbed in {low:g}-{low + 5:g} keV, N_H = {column_1e22_cm2:g}e22 cm^-2",
+                lost,
+                paper,
+                0.05,
+                absolute=True,
+                note="paper: at most ~5 %" if low == 15.0 else "",
+            )
         )
     return rows
 
@@ -309,8 +364,20 @@ def shape_rows(curves: list[MassScan]) -> list[Row]:
         for start, stop, tolerance in spans:
             inside = np.flatnonzero((masses > start) & (masses <= stop))
             worst = inside[np.argmax(np.abs(ratio[inside] - 1.0))]
-            rows.append(Row(f"{label}: median(m)/median(0) over published, worst up to {stop:.2g} eV",
-                            float(ratio[worst]), 1.0, tolerance))
-        rows.append(Row(f"{label}: mass of the strongest expected limit [eV]",
-                        float(masses[np.argmin(median)]), float(masses[np.argmin(reference)]), 1e-6))
+            rows.append(
+                Row(
+                    f"{label}: median(m)/median(0) over published, worst up to {stop:.2g} eV",
+                    float(ratio[worst]),
+                    1.0,
+                    tolerance,
+                )
+            )
+        rows.append(
+            Row(
+                f"{label}: mass of the strongest expected limit [eV]",
+                float(masses[np.argmin(median)]),
+                float(masses[np.argmin(reference)]),
+                1e-6,
+            )
+        )
     return rows

@@ -11,6 +11,7 @@ from ..constants import G_REF_GEV
 from ..conversion.axion import Axion
 from ..conversion.born import born_probability
 from ..conversion.cluster_shape import AnchoredShape
+from ..data.flux_points import read_flux_points
 from ..data.registry import load_table
 from ..environments.galaxy.catalogue import magnetic_field
 from ..environments.galaxy.galaxy import Galaxy
@@ -18,7 +19,7 @@ from ..environments.galaxy.sampled import electron_density
 from ..environments.galaxy.sightline import LinePath, uniform_fractions
 from ..environments.galaxy.turbulent import jf12_turbulence, jf12b_turbulence
 from ..environments.stars.clusters import cluster, target_row
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, DataError
 from ..likelihoods.gaussian import GaussianPoints, validate_points
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import ClusterSpectrum, PublishedShape
@@ -94,6 +95,50 @@ def published_spectrum(target: str) -> FluxSpectrum:
         GaussianPoints(data, sigma),
         table[f"{target}_axion"][keep] / strength,
     )
+
+
+def user_spectrum(target: str, path: str, signal: str) -> FluxSpectrum:
+    """Flux points of a user for a bundled target.
+
+    Parameters
+    ----------
+    target : str
+        Bundled target.
+    path : str
+        CSV file with bins [keV], rates and errors [1e-4 counts s^-1 keV^-1].
+    signal : str
+        Mode; ``published`` needs the bins of the published signal curve.
+
+    Returns
+    -------
+    FluxSpectrum
+        Columns of shape (n,).
+
+    Raises
+    ------
+    DataError
+        If the file is unusable, or its bins are not the published ones in mode ``published``.
+    ConfigurationError
+        If the target has no published spectrum.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305 (signal curve).
+    """
+    found, known = read_flux_points(path), published_spectrum(target)
+    validate_bins(found.low_keV, found.high_keV)
+    same = found.low_keV.shape == known.low_keV.shape and np.allclose(
+        [found.low_keV, found.high_keV], [known.low_keV, known.high_keV]
+    )
+    if signal == "published" and not same:
+        raise DataError(
+            f"spectrum {path}: its bins are not the {known.low_keV.size} bins of 5 keV of the "
+            f"published signal curve of {target} ({known.low_keV[0]:g}-{known.high_keV[-1]:g} "
+            "keV); use --signal anchored"
+        )
+    curve = known.curve if same else np.zeros_like(found.flux)
+    points = GaussianPoints(found.flux, found.error)
+    return FluxSpectrum(target, found.low_keV, found.high_keV, points, curve)
 
 
 def build_galaxy(model: ModelSection) -> Galaxy:
@@ -235,9 +280,7 @@ def build_probe(
     """
     anchored = signal == "anchored"
     area = np.asarray(world.instruments[INSTRUMENT].energy_keV)
-    validate_bins(
-        spectrum.low_keV, spectrum.high_keV, (area[0], area[-1]) if anchored else None
-    )
+    validate_bins(spectrum.low_keV, spectrum.high_keV, (area[0], area[-1]) if anchored else None)
     return ClusterSpectrum(
         spectrum.target,
         INSTRUMENT,
@@ -289,7 +332,5 @@ def build_probes(
     numerics = configuration.numerics
     fractions = uniform_fractions(numerics.nodes)
     mode = signal or configuration.model.signal
-    probes = [
-        build_probe(s, world, mode, fractions, numerics.energies_per_bin) for s in spectra
-    ]
+    probes = [build_probe(s, world, mode, fractions, numerics.energies_per_bin) for s in spectra]
     return probes, spectra

@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
         tables = {name: load_table(name) for name in table_names()}
         if as_json:
-            typer.echo(json.dumps({n: {k: str(v) for k, v in t.meta.items()} for n, t in tables.items()}))
+            typer.echo(
+                json.dumps({n: {k: str(v) for k, v in t.meta.items()} for n, t in tables.items()})
+            )
             return
         for name, table in tables.items():
             typer.echo(f"{name}  [{table.meta['nature']}; {table.meta['licence']}]")

@@ -63,4 +63,8 @@ def emit(result: dict[str, Any], as_json: bool) -> None:
     for key, value in result.items():
         if isinstance(value, list):
             value = "  ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in value)
-        typer.echo(f"{key:<{width}}  {value:.6g}" if isinstance(value, float) else f"{key:<{width}}  {value}")
+        typer.echo(
+            f"{key:<{width}}  {value:.6g}"
+            if isinstance(value, float)
+            else f"{key:<{width}}  {value}"
+        )

@@ -68,6 +68,7 @@ def predict_conversion(
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305; Raffelt & Stodolsky 1988, PRD 37, 1237.
     """
+    import equinox as eqx
     import jax.numpy as jnp
 
     from ..analyses.config import ModelSection
@@ -94,7 +95,9 @@ def predict_conversion(
         if not (np.isfinite(value) and (value > 0.0 or (zero and value == 0.0))):
             bound = ">= 0" if zero else "> 0"
             hint = "; for the massless limit give a tiny mass such as 1e-16" * (name == "--mass")
-            raise ValidityError(f"{name} = {value:g} {unit}: expected a finite number {bound}{hint}")
+            raise ValidityError(
+                f"{name} = {value:g} {unit}: expected a finite number {bound}{hint}"
+            )
     if nodes < 2:
         raise ValidityError(f"--nodes = {nodes}: expected at least 2")
     if density == "ne2001" and target is None:
@@ -118,9 +121,10 @@ def predict_conversion(
     else:
         place = tuple(jnp.asarray(x, float) for x in direction)
     line = galaxy.sightline(*place)
-    path = sample_path(
-        line, galaxy.field, galaxy.density_toward(target or "direction"), uniform_fractions(nodes)
-    )
+    density_model = galaxy.density_toward(target or "direction")
+    if density == "ne2001":
+        density_model.check(line)  # type: ignore[attr-defined]
+    path = eqx.filter_jit(sample_path)(line, galaxy.field, density_model, uniform_fractions(nodes))
     axion = Axion.from_g(m_a_eV, coupling_GeV)
     energy = jnp.asarray(energy_keV)
     sigma = None

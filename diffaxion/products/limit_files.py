@@ -1,10 +1,12 @@
 """Limit curves on disk: the long table ``limits.csv`` and two-column text files.
 
 ``limits.csv`` has the columns ``curve, method, prior, m_a_eV, limit, median, minus1, plus1,
-plus2, status`` and, after them, ``limit_raw``. All limits are on g [GeV^-1]. ``limit`` is empty
+plus2, status`` and, after them, ``limit_raw, spread_low, spread_high``. All limits are on g
+[GeV^-1]. ``limit`` is empty
 where the status is not OK, so that nobody plots by mistake a number that the data do not carry;
 ``limit_raw`` keeps the number that was computed, for instance where a discontinuity of the field
-model rather than physics sets the conversion (``FIELD_STRUCTURE``).
+model rather than physics sets the conversion (``FIELD_STRUCTURE``), and the spread is the range
+of that number over the ways of smoothing those discontinuities.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ COLUMNS = (
     "plus2",
     "status",
 )
-EXTRA_COLUMNS = ("limit_raw",)
-_NUMBERS = ("limit", "median", "minus1", "plus1", "plus2", "limit_raw")
+EXTRA_COLUMNS = ("limit_raw", "spread_low", "spread_high")
+_NUMBERS = ("limit", "median", "minus1", "plus1", "plus2", *EXTRA_COLUMNS)
+_OPTIONAL = ("median", "minus1", "plus1", "plus2", "spread_low", "spread_high")
 STATUSES = tuple(status.name for status in LimitStatus)
 
 
@@ -73,6 +76,8 @@ class LimitCurve:
         Names (or codes) of :class:`~diffaxion.inference.LimitStatus`.
     median, minus1, plus1, plus2 : array, shape (n,)
         Expected limits and their bands [GeV^-1]; NaN where there are none.
+    spread_low, spread_high : array, shape (n,)
+        Range of ``limit_raw`` over smoothing widths of the field [GeV^-1]; NaN where not given.
     """
 
     curve: str
@@ -85,6 +90,8 @@ class LimitCurve:
     minus1: np.ndarray | None = None
     plus1: np.ndarray | None = None
     plus2: np.ndarray | None = None
+    spread_low: np.ndarray | None = None
+    spread_high: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         mass = np.atleast_1d(np.asarray(self.m_a_eV, float))
@@ -95,7 +102,7 @@ class LimitCurve:
             raise DataError(f"{what}: masses must increase")
         object.__setattr__(self, "m_a_eV", mass)
         object.__setattr__(self, "status", _status_names(self.status, mass.shape))
-        for name in ("limit_raw", "median", "minus1", "plus1", "plus2"):
+        for name in ("limit_raw", *_OPTIONAL):
             given = getattr(self, name)
             value = np.full(mass.shape, np.nan) if given is None else np.asarray(given, float)
             if value.shape != mass.shape:
@@ -159,6 +166,7 @@ def limits_csv(curves: Iterable[LimitCurve]) -> str:
                     *(_cell(b[k]) for b in bands if b is not None),
                     c.status[k],
                     _cell(c.limit_raw[k]),
+                    *(_cell(b[k]) for b in (c.spread_low, c.spread_high) if b is not None),
                 )
             )
     return out.getvalue()
@@ -253,6 +261,8 @@ def read_limits(path: str | Path) -> list[LimitCurve]:
                 column["minus1"],
                 column["plus1"],
                 column["plus2"],
+                column["spread_low"],
+                column["spread_high"],
             )
         )
     return curves

@@ -71,7 +71,7 @@ def _draw_curve(axes: Axes, curve: LimitCurve, colour: str, marker: str | None, 
     label = curve.curve if not curve.method else f"{curve.curve} ({curve.method})"
     axes.plot(
         curve.m_a_eV, solid, color=colour, lw=width, marker=marker, ms=3.6, mec="white",
-        mew=0.4, zorder=5, label=label,
+        mew=0.4, markevery=max(1, curve.m_a_eV.size // 12), zorder=5, label=label,
     )  # fmt: skip
     flagged = shown & ~curve.ok
     if np.any(flagged):
@@ -81,6 +81,10 @@ def _draw_curve(axes: Axes, curve: LimitCurve, colour: str, marker: str | None, 
         touching[1:] |= flagged[:-1]
         dashed = np.where(touching & shown, number, np.nan)
         axes.plot(curve.m_a_eV, dashed, color=colour, lw=width, ls=(0, (3, 2)), zorder=4.9)
+        assert curve.spread_low is not None
+        assert curve.spread_high is not None
+        low, high = (np.where(flagged, x, np.nan) for x in (curve.spread_low, curve.spread_high))
+        axes.fill_between(curve.m_a_eV, low, high, color=colour, alpha=0.35, lw=0, zorder=4.8)
 
 
 def _spread(wanted: np.ndarray, gap: float) -> np.ndarray:

@@ -114,7 +114,7 @@ def plot_spectra(panels: Sequence[SpectrumPanel], *, title: str = "") -> Figure:
     """
     if not panels:
         raise DataError("plot_spectra needs at least one panel")
-    figure = new_figure(0.6 + 3.5 * len(panels), 3.4)
+    figure = new_figure(0.6 + 3.5 * len(panels), 4.2)
     columns: Any = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     highest = max(float(np.max((p.flux + p.error)[p.used])) for p in panels)
     lowest = min(float(np.min((p.flux - p.error)[p.used])) for p in panels)
@@ -214,7 +214,7 @@ def plot_conversion(
     ]
     if not panels:
         raise DataError("plot_conversion needs probabilities by energy or by mass")
-    figure = new_figure(0.6 + 3.5 * len(panels), 3.4)
+    figure = new_figure(0.6 + 3.5 * len(panels), 4.2)
     columns: Any = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (x, lines, kind) in zip(columns, panels):
         x = np.asarray(x, float)
@@ -239,6 +239,7 @@ def plot_conversion(
                     label="set by field structure",
                 )  # fmt: skip
         axes.set_xlim(x[0], x[-1])
-        axes.legend(loc="best")
+        # Above the axes no curve can run through the legend.
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.12), fontsize=8.5)
     columns[0].set_ylabel(r"conversion probability $p_{a\to\gamma}$")
     return figure

@@ -19,6 +19,7 @@ from ...conversion.galactic import galactic_probability
 from ...environments.galaxy.base import ElectronDensity
 from ...environments.galaxy.field_table import FieldTable
 from ...environments.galaxy.frame import S_MIN_KPC, SightLine
+from ...environments.galaxy.sampled import TabulatedDensity
 from ...environments.galaxy.sightline import LinePath, sample_path
 from ..world import World
 from .response import FoldGrid, bin_nodes_keV, fold_weights
@@ -37,7 +38,7 @@ _sample = eqx.filter_jit(sample_path)
 
 @eqx.filter_jit
 def electron_table(
-    density: ElectronDensity, sightline: SightLine, reach_kpc: Float[Array, ""]
+    density: ElectronDensity, sightline: SightLine
 ) -> tuple[Float[Array, " t"], Float[Array, " t"]]:
     """Electron density tabulated along a direction, for nodes that move.
 
@@ -46,9 +47,7 @@ def electron_table(
     density : ElectronDensity
         Model.
     sightline : SightLine
-        Direction.
-    reach_kpc : float array, shape ()
-        End of the table [kpc].
+        Direction, and the distance to which the table reaches.
 
     Returns
     -------
@@ -59,7 +58,7 @@ def electron_table(
     ----------
     Those of the density.
     """
-    s = jnp.linspace(S_MIN_KPC, reach_kpc, _TABLE_NODES)
+    s = jnp.linspace(S_MIN_KPC, sightline.distance_kpc, _TABLE_NODES)
     l, b = sightline.longitude_deg, sightline.latitude_deg
     return s, jax.vmap(lambda x: density(l, b, x))(s)
 
@@ -158,7 +157,12 @@ class ClusterSpectrum(eqx.Module):
     ) -> tuple[Float[Array, " t"], Float[Array, " t"]]:
         """Table (s [kpc], n_e [cm^-3]) of the model's density out to ``reach_kpc``."""
         density = world.galaxy.density_toward(self.target)
-        return electron_table(density, self.sightline(world), jnp.asarray(reach_kpc))
+        line = eqx.tree_at(
+            lambda x: x.distance_kpc, self.sightline(world), jnp.asarray(reach_kpc, float)
+        )
+        if isinstance(density, TabulatedDensity):
+            density.check(line)
+        return electron_table(density, line)
 
     def touched(self, free: tuple[str, ...]) -> set[str]:
         """Items that depend on one of the free paths."""

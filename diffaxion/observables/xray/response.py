@@ -252,7 +252,9 @@ def fold_weights(
     weights = rate[:, :, None] * grid.to_fine[None]
     width = grid.high_keV - grid.low_keV
     if instrument.redistribution == "diagonal":
-        return jnp.eye(width.size)[:, :, None] * jnp.sum(weights, axis=1)[None] / width[:, None, None]
+        return (
+            jnp.eye(width.size)[:, :, None] * jnp.sum(weights, axis=1)[None] / width[:, None, None]
+        )
     sigma = jax.vmap(jax.vmap(instrument.sigma_keV))(grid.fine_keV)
     cut = (grid.high_keV, grid.low_keV)
     above, below = (
