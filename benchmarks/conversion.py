@@ -123,6 +123,7 @@ def measure(n: int, peers: bool) -> dict[str, object]:
     # The crossings add their own nodes to the base grid: the total is n.
     fractions = uniform_fractions(n - 2 * field.crossings_kpc(line).shape[0])
     sampled = eqx.filter_jit(lambda f, d: sample_path(line, f, d, fractions))
+    out: dict[str, object] = {"sample_path": timed(sampled, field, density)}
     path = sampled(field, density)
     table = density_table(line, density)
 
@@ -139,7 +140,6 @@ def measure(n: int, peers: bool) -> dict[str, object]:
         f, d = parameters
         return born_probability(sample_path(line, f, d, fractions, n_e), e, m)
 
-    out: dict[str, object] = {"sample_path": timed(sampled, field, density)}
     for rule in ("filon", "trapezoid"):
         out[f"born_{rule}"] = timed(born(rule), path, ENERGY, MASS)
         out[f"born_{rule}_value_gradient"] = with_gradient(
@@ -172,6 +172,8 @@ def measure(n: int, peers: bool) -> dict[str, object]:
     out["numpy_born"] = {"ms": best_ms(numpy_born, *plain, repeat=15)}
     trapezoid = np.asarray(born("trapezoid")(path, ENERGY, MASS))
     out["max_difference_numpy"] = float(np.max(np.abs(numpy_born(*plain) / trapezoid - 1.0)))
+    # Peak so far, compilation included, before the peer allocates its own arrays.
+    out["peak_memory_MB"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0, 1)
     if peers:
         run = gammaalps_probability(path, 1.0)
         reference = run()
@@ -209,7 +211,6 @@ def main() -> None:
         "benchmark": "conversion",
         "energies": ENERGY.size,
         "nodes": {n: measure(n, not options.no_peers) for n in options.nodes},
-        "peak_memory_MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0, 1),
         "processor": platform.processor() or platform.machine(),
         "versions": versions,
     }

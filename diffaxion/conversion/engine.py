@@ -13,7 +13,7 @@ from ..environments.galaxy.sightline import LinePath
 from ..errors import ConfigurationError, DiffaxionWarning, ValidityError, unknown_name
 from .axion import Axion
 from .born import Rule, born_probability, phase_rate
-from .mixing import exact_probability
+from .mixing import Reverse, exact_probability
 
 Engine = Literal["born", "exact"]
 ENGINES = ("auto", "born", "exact")
@@ -182,6 +182,7 @@ def conversion_probability(
     cross_section_cm2: Float[Array, " e"] | None = None,
     qed: bool = False,
     cmb: bool = False,
+    reverse: Reverse = "invert",
 ) -> Float[Array, " e"]:
     """Axion -> photon probability, summed over polarisations.
 
@@ -203,6 +204,8 @@ def conversion_probability(
         Photoelectric cross-section per hydrogen atom [cm^2]; switches absorption on.
     qed, cmb : bool
         Optional terms of the exact chain.
+    reverse : {"invert", "store"}
+        Reverse pass of the exact chain; forward mode (``jvp``, ``jacfwd``) needs ``store``.
 
     Returns
     -------
@@ -220,7 +223,7 @@ def conversion_probability(
     """
     if engine == "exact":
         return exact_probability(
-            path, energy_keV, axion.m_a_eV, axion.u, cross_section_cm2, qed, cmb
+            path, energy_keV, axion.m_a_eV, axion.u, cross_section_cm2, qed, cmb, reverse
         )
     if engine != "born":
         raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -73,6 +74,12 @@ def test_probabilities_are_those_of_the_engines():
     exact = conversion_probability(p, STRONG, ENERGY, engine="exact")
     np.testing.assert_allclose(exact, exact_probability(p, ENERGY, m, STRONG.u), rtol=1e-14)
     assert np.all(np.abs(exact / conversion_probability(p, STRONG, ENERGY) - 1.0) > 1e-3)
+    _, slope = jax.jvp(
+        lambda u: conversion_probability(p, Axion(m, u), ENERGY, engine="exact", reverse="store"),
+        (jnp.array(1e-6),),
+        (jnp.array(1.0),),
+    )
+    np.testing.assert_allclose(slope, born_probability(p, ENERGY, m), rtol=1e-3)
 
 
 def test_masses_together_equal_masses_one_by_one():

@@ -209,6 +209,7 @@ def test_heavy_absorption_leaves_the_last_layer():
     np.testing.assert_allclose(EXACT(path, *args), EXACT(near, *args), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_gammaalps_transfer_matrices():
     """Identical cells, source to Earth; gammaALPs always includes QED and CMB terms."""
     pytest.importorskip("gammaALPs", reason="gammaALPs is not installed")

@@ -147,11 +147,12 @@ def test_dispersion_measure(paths):
 
 
 def test_crossings_of_the_two_sight_lines():
+    nodes = jax.jit(node_positions)
     for line, expected in (
         (QUINTUPLET, (1.20071, 2.00118, 3.20189, 3.30002, 5.30006, 7.30028)),
         (WD1, (1.20310, 2.02397)),
     ):
-        s = np.asarray(node_positions(line, jf12(), uniform_fractions(2)))
+        s = np.asarray(nodes(line, jf12(), uniform_fractions(2)))
         jumps = s[:-1][np.diff(s) < 3e-9]
         for at in expected:
             assert np.min(np.abs(jumps - at)) < 6e-6
@@ -250,6 +251,7 @@ def _observable(parameters, m, d, u):
     return jnp.log(u * born_probability(path, ENDS, m))
 
 
+@pytest.mark.slow
 def test_gradients_against_differences():
     """B_X, r_X, b_j, arm radii, n1, g, m and d, through split nodes, to 1e-6.
 
