@@ -184,6 +184,10 @@ def grid_bayes_limit(
     ------
     ConfigurationError
         If the prior is unknown, or log10_g has no range.
+
+    References
+    ----------
+    As :func:`gaussian_bayes_limit`.
     """
     bounds = _log_range(prior, log10_range)
     u, values = jnp.asarray(u, float), jnp.asarray(log_like, float)

@@ -223,6 +223,10 @@ def check_gates(
     -------
     Convergence
         With ``converged`` and, if not, one sentence per failed gate.
+
+    References
+    ----------
+    Vehtari et al. 2021 (arXiv:1903.08008); the thresholds of divergences and depth are ours.
     """
     gates = Gates() if gates is None else gates
     tables: tuple[dict[str, np.ndarray], ...] = ({}, {}, {})

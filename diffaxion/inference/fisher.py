@@ -70,6 +70,10 @@ def strength_sigma(information: Float[Array, "k k"]) -> Float[Array, ""]:
     -------
     float array, shape ()
         sigma(a); infinite without information.
+
+    References
+    ----------
+    Tegmark, Taylor, Heavens 1997 (arXiv:astro-ph/9603021).
     """
     left = information[0, 0]
     if information.shape[0] > 1:
@@ -116,6 +120,10 @@ def impacts(problem: Problem, asimov: Asimov, data: PyTree, *, order: int = 2) -
     -------
     Impacts
         To be ranked by ``abs(shift)`` or ``broadening``; 0 where a_95 <= 0.
+
+    References
+    ----------
+    The envelope theorem, as in :mod:`diffaxion.inference.newton`.
     """
 
     def log_g(centre: Array, log_width: Array) -> tuple[Array, Array]:

@@ -161,6 +161,10 @@ def coupling_from_strength(
     -------
     float array, shape (...)
         Coupling [GeV^-1].
+
+    References
+    ----------
+    The definition of the strengths u and a.
     """
     a = jnp.asarray(strength, float)
     root = safe_sqrt(safe_abs(a))
@@ -187,6 +191,10 @@ def rescale_response(
     -------
     float array, shape (...)
         Signal for g = g_to, unit of the response.
+
+    References
+    ----------
+    The definition of the strengths u and a.
     """
     return response * (jnp.asarray(g_to_GeV) / jnp.asarray(g_from_GeV)) ** (2 * order)
 
@@ -205,6 +213,10 @@ def linear_moments(response: Float[Array, "... n"], points: GaussianPoints) -> G
     -------
     GaussianMoments
         Both of shape (...), in inverse units of the strength and their square.
+
+    References
+    ----------
+    The normal equations of linear least squares.
     """
     white = points.whiten(jnp.moveaxis(response, -1, 0))
     data = points.whiten(points.data)
@@ -223,6 +235,10 @@ def combine(*moments: GaussianMoments) -> GaussianMoments:
     -------
     GaussianMoments
         The sums, which weight each a_hat by 1/sigma^2.
+
+    References
+    ----------
+    The product of Gaussian likelihoods.
     """
     return GaussianMoments(
         sum(m.score for m in moments[1:]) + moments[0].score,
@@ -328,6 +344,10 @@ def moments_from_limits(
     -------
     GaussianMoments
         Shape (...); to be combined with those of other targets.
+
+    References
+    ----------
+    Cowan et al. 2011 (arXiv:1007.1727), section 4.3, inverted.
     """
     info = jnp.asarray(q_threshold, float) / jnp.asarray(median) ** 2
     return GaussianMoments((jnp.asarray(limit) - jnp.asarray(median)) * info, info)
@@ -391,5 +411,9 @@ def local_significance(ts: ArrayLike) -> Float[Array, "..."]:
     -------
     float array, shape (...)
         Standard deviations, with zero gradient at TS = 0.
+
+    References
+    ----------
+    Cowan et al. 2011 (arXiv:1007.1727), equation (52).
     """
     return safe_sqrt(jnp.asarray(ts, float))

@@ -264,6 +264,10 @@ def maximise(
     -------
     Solution
         With x differentiable in ``data`` and ``problem``, and the rest frozen.
+
+    References
+    ----------
+    Nocedal & Wright 2006, *Numerical Optimization*, section 3.4 (modified Newton steps).
     """
     zero = jnp.zeros(())
     goal = Goal(jnp.asarray(not fix_strength), jnp.zeros((), bool), *(zero,) * 4)
@@ -307,6 +311,10 @@ def cross(
     -------
     Solution
         With x differentiable in ``data``, ``problem``, ``top`` and ``drop``; the rest is frozen.
+
+    References
+    ----------
+    Venzon & Moolgavkar 1988, Applied Statistics 37, 87 (profile-likelihood intervals).
     """
     numbers = [jnp.asarray(v, float) for v in (top, drop, origin, scale)]
     yes = jnp.ones((), bool)

@@ -240,10 +240,19 @@ def validate_points(
     source : str
         File or table that the message should name.
 
+    Returns
+    -------
+    None
+        Silence is consent.
+
     Raises
     ------
     DataError
         If a field is empty, has the wrong length, is not finite, or an error is not positive.
+
+    References
+    ----------
+    None: a check of input.
     """
     d, e = np.asarray(data, float), np.asarray(sigma, float)
     if d.ndim != 1 or d.size == 0:

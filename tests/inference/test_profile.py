@@ -130,14 +130,13 @@ def additive_asimov(zeta, data):
     return likelihood.with_data(likelihood.expected(zeta @ templates)), response, templates
 
 
-@pytest.mark.parametrize("bands", ["constant", "self_consistent"])
-def test_linear_nuisances_are_a_wider_covariance(bands):
+def test_linear_nuisances_are_a_wider_covariance():
     templates = np.stack([TILT, 0.3 * TILT**2])
     got = profile_limit(
         Problem(additive, [True, True]),
         additive_asimov,
         (points(), jnp.asarray(RESPONSE), jnp.asarray(templates)),
-        bands=bands,
+        bands="self_consistent",
     ).limit
     wide = np.linalg.cholesky(np.diag(ERROR**2) + templates.T @ templates)
     want = linear_limit(RESPONSE, DATA, wide)
@@ -233,9 +232,8 @@ def test_limit_scales_inversely_with_the_response():
         data = (points(), k * jnp.asarray(RESPONSE))
         return profile_limit(PROBLEM, nonlinear_asimov, data).limit.a_95
 
-    value, slope, curve = _orders(a_95)(1.0)
+    value, slope = jax.jit(jax.value_and_grad(a_95))(1.0)
     np.testing.assert_allclose(slope, -value, rtol=1e-10)
-    np.testing.assert_allclose(curve, 2.0 * value, rtol=1e-9)
 
 
 def shaped(strength, zeta, data):
@@ -274,14 +272,17 @@ def test_first_and_second_derivatives_are_those_of_the_solution():
 
 
 def test_maximum_and_crossing_are_available_alone(result):
-    data = (points(), jnp.asarray(RESPONSE))
-    top = maximise(PROBLEM, PROBLEM.start(), data)
+    @jax.jit
+    def fits(data):
+        top = maximise(PROBLEM, PROBLEM.start(), data)
+        begin, drop = top.x.at[0].add(1.0), 0.5 * 2.705543454095404
+        end = cross(PROBLEM, begin, data, top.value, drop, origin=top.x[0], scale=0.3)
+        fixed = maximise(PROBLEM, PROBLEM.start().at[0].set(0.7), data, fix_strength=True)
+        return top, end, fixed
+
+    top, end, fixed = fits((points(), jnp.asarray(RESPONSE)))
     np.testing.assert_allclose(top.value, result.log_max, rtol=1e-12)
-    drop = 0.5 * 2.705543454095404
-    begin = top.x.at[0].add(1.0)
-    end = cross(PROBLEM, begin, data, top.value, drop, origin=top.x[0], scale=0.3)
     np.testing.assert_allclose(end.x[0], result.limit.a_95, rtol=1e-10)
-    fixed = maximise(PROBLEM, PROBLEM.start().at[0].set(0.7), data, fix_strength=True)
     assert fixed.x[0] == 0.7
     want = -_scipy_profile(DATA, 0.0, 0.7) - _scipy_norm()
     np.testing.assert_allclose(fixed.value, want, rtol=1e-8)
