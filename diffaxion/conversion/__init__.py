@@ -27,6 +27,7 @@ from .engine import (
     probability_over_masses,
     resolve_engine,
 )
+from .galactic import galactic_probability, random_field_probability
 from .mixing import exact_probability, transfer_matrix
 from .primakoff import (
     massive_angular_factor,
@@ -89,6 +90,7 @@ __all__ = [
     "exact_probability",
     "fermi_energy_keV",
     "flagged_fractions",
+    "galactic_probability",
     "luminosity_spectrum",
     "massive_angular_factor",
     "mean_energy_keV",
@@ -102,6 +104,7 @@ __all__ = [
     "primakoff_rate",
     "primakoff_validity",
     "probability_over_masses",
+    "random_field_probability",
     "realisation_caveats",
     "realise_field",
     "resolve_engine",

@@ -53,9 +53,7 @@ def random_field_probability(
     positions = jax.vmap(sightline.position_kpc)(path.s_kpc)
     v_t = jax.vmap(turbulence.transverse_variance_muG2)(positions, b)
     correlation = PowerLawCorrelation().with_coherence(turbulence.coherence_kpc)
-    return turbulent_probability(
-        path.s_kpc, v_t, path.n_e_cm3, energy_keV, m_a_eV, correlation
-    )
+    return turbulent_probability(path.s_kpc, v_t, path.n_e_cm3, energy_keV, m_a_eV, correlation)
 
 
 def galactic_probability(

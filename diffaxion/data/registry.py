@@ -52,7 +52,17 @@ def _folder() -> Path:
 
 
 def table_names() -> list[str]:
-    """Names of all bundled tables."""
+    """Names of all bundled tables.
+
+    Returns
+    -------
+    list of str
+        File stems, sorted (no unit).
+
+    References
+    ----------
+    None: a list of files.
+    """
     return sorted(p.stem for p in _folder().glob("*.ecsv"))
 
 
@@ -76,6 +86,11 @@ def load_table(name: str) -> BundledTable:
         If no table has this name.
     DataError
         If the header lacks a required provenance key.
+
+    References
+    ----------
+    Taylor 2020, ECSV 1.0 (Astropy Proposal for Enhancement 6), the format; each table names its
+    own source.
     """
     if name not in table_names():
         raise unknown_name("bundled table", name, table_names())

@@ -1,0 +1,1 @@
+"""The state of the medium: stars, clusters, the Galaxy; knows nothing of axions."""

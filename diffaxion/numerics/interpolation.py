@@ -22,7 +22,26 @@ def _cell(x: Float[Array, ""], xp: Float[Array, " n"]) -> tuple[Array, Array]:
 def linear_interpolate(
     x: Float[Array, "..."], xp: Float[Array, " n"], fp: Float[Array, "n ..."]
 ) -> Float[Array, "..."]:
-    """Piecewise-linear interpolation of fp (first axis) at x; clamps outside."""
+    """Piecewise-linear interpolation of fp (first axis) at x; clamps outside.
+
+    Parameters
+    ----------
+    x : float array, shape (...)
+        Where to interpolate, unit of xp.
+    xp : float array, shape (n,)
+        Nodes that do not decrease; two that coincide stand for a jump.
+    fp : float array, shape (n, ...)
+        Values at the nodes, any unit.
+
+    Returns
+    -------
+    float array, shape of x followed by that of one value
+        Interpolated values, unit of fp.
+
+    References
+    ----------
+    Abramowitz & Stegun 1964, Handbook of Mathematical Functions, eq. 25.2.1.
+    """
     x = jnp.asarray(x)
     clipped, k = _cell(x, xp)
     # Nodes may coincide, on both sides of a jump at the end of a table.
@@ -44,7 +63,11 @@ def spline_curvature(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Returns
     -------
     array, shape (n, ...)
-        y'' at the nodes.
+        y'' at the nodes, unit of y over that of x squared.
+
+    References
+    ----------
+    de Boor 1978, A Practical Guide to Splines, chapter IV (not-a-knot).
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
     n = x.size
@@ -70,7 +93,28 @@ def spline_interpolate(
     fp: Float[Array, "n ..."],
     curvature: Float[Array, "n ..."],
 ) -> Float[Array, "..."]:
-    """Cubic spline with second derivatives from :func:`spline_curvature`; clamps outside."""
+    """Cubic spline with second derivatives from :func:`spline_curvature`; clamps outside.
+
+    Parameters
+    ----------
+    x : float array, shape (...)
+        Where to interpolate, unit of xp.
+    xp : float array, shape (n,)
+        Increasing nodes.
+    fp : float array, shape (n, ...)
+        Values at the nodes, any unit.
+    curvature : float array, shape (n, ...)
+        Second derivatives at the nodes.
+
+    Returns
+    -------
+    float array, shape of x followed by that of one value
+        Interpolated values, unit of fp.
+
+    References
+    ----------
+    de Boor 1978, A Practical Guide to Splines, chapter IV.
+    """
     x = jnp.asarray(x)
     clipped, k = _cell(x, xp)
     h = xp[k + 1] - xp[k]

@@ -17,19 +17,70 @@ def _leggauss(n: int) -> tuple[np.ndarray, np.ndarray]:
 def gauss_legendre(
     n: int, lo: Float[Array, ""] | float, hi: Float[Array, ""] | float
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Nodes and weights of the n-point Gauss-Legendre rule on [lo, hi]."""
+    """Nodes and weights of the n-point Gauss-Legendre rule on [lo, hi].
+
+    Parameters
+    ----------
+    n : int
+        Number of nodes, static; exact for polynomials of degree 2n - 1.
+    lo, hi : float array, shape ()
+        Ends of the interval, any unit.
+
+    Returns
+    -------
+    nodes : float array, shape (n,)
+        Increasing for lo < hi, unit of the ends.
+    weights : float array, shape (n,)
+        With sum hi - lo, same unit.
+
+    References
+    ----------
+    Abramowitz & Stegun 1964, Handbook of Mathematical Functions, eq. 25.4.29-30.
+    """
     x, w = _leggauss(n)
     half = 0.5 * (hi - lo)
     return lo + half * (jnp.asarray(x) + 1.0), half * jnp.asarray(w)
 
 
 def trapezoid_weights(x: Float[Array, " n"]) -> Float[Array, " n"]:
-    """Weights w with sum(w f) = trapezoid integral of f over the (possibly uneven) grid x."""
+    """Weights w with sum(w f) = trapezoid integral of f over the (possibly uneven) grid x.
+
+    Parameters
+    ----------
+    x : float array, shape (n,)
+        Nodes, any unit.
+
+    Returns
+    -------
+    float array, shape (n,)
+        Weights, unit of x.
+
+    References
+    ----------
+    Abramowitz & Stegun 1964, Handbook of Mathematical Functions, eq. 25.4.1.
+    """
     half = 0.5 * jnp.diff(x)
     return jnp.concatenate([half, jnp.zeros(1)]) + jnp.concatenate([jnp.zeros(1), half])
 
 
 def cumulative_trapezoid(f: Float[Array, " n"], x: Float[Array, " n"]) -> Float[Array, " n"]:
-    """Running trapezoid integral of f over x, starting at 0."""
+    """Running trapezoid integral of f over x, starting at 0.
+
+    Parameters
+    ----------
+    f : float array, shape (n,)
+        Integrand, any unit.
+    x : float array, shape (n,)
+        Nodes, any unit.
+
+    Returns
+    -------
+    float array, shape (n,)
+        int_{x_0}^{x_i} f dx, the product of the two units.
+
+    References
+    ----------
+    Abramowitz & Stegun 1964, Handbook of Mathematical Functions, eq. 25.4.1.
+    """
     steps = 0.5 * (f[1:] + f[:-1]) * jnp.diff(x)
     return jnp.concatenate([jnp.zeros(1, steps.dtype), jnp.cumsum(steps)])

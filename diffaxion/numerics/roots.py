@@ -41,6 +41,10 @@ def bracketed_root(
     -------
     float array, shape ()
         The root, same unit as x.
+
+    References
+    ----------
+    Implicit function theorem; Blondel et al. 2022, arXiv:2105.15183 (derivatives of solvers).
     """
     lo, hi = jax.lax.stop_gradient((jnp.asarray(lo, float), jnp.asarray(hi, float)))
     frozen = jax.lax.stop_gradient(theta)

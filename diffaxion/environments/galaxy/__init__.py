@@ -8,10 +8,21 @@ from .catalogue import (
     magnetic_field,
     with_smooth_edges,
 )
+from .field_table import FieldTable, tabulate_field
+from .frame import SightLine, cylindrical, from_cylindrical
+from .galaxy import Galaxy
 from .inner import InnerRegion, NoField, PoloidalField, SumField, VerticalField
 from .jf12 import JF12, jf12_lower_limits, jf12_prior_widths
 from .ptkn11 import PTKN11
 from .sampled import TabulatedDensity, electron_density, ne2001_sightline
+from .sightline import (
+    LinePath,
+    adaptive_fractions,
+    density_table,
+    node_positions,
+    sample_path,
+    uniform_fractions,
+)
 from .solenoidal import JF12Solenoidal
 from .turbulent import (
     RandomField,
@@ -29,12 +40,16 @@ __all__ = [
     "UF23",
     "YMW16",
     "ElectronDensity",
+    "FieldTable",
+    "Galaxy",
     "InnerRegion",
     "JF12Solenoidal",
+    "LinePath",
     "MagneticField",
     "NoField",
     "PoloidalField",
     "RandomField",
+    "SightLine",
     "StriatedField",
     "SumField",
     "TabulatedDensity",
@@ -42,9 +57,13 @@ __all__ = [
     "UniformDensity",
     "UniformField",
     "VerticalField",
+    "adaptive_fractions",
+    "cylindrical",
+    "density_table",
     "electron_density",
     "fiducial_inner_b_z_muG",
     "field_names",
+    "from_cylindrical",
     "inner_options",
     "jf12_lower_limits",
     "jf12_prior_widths",
@@ -52,6 +71,10 @@ __all__ = [
     "jf12b_turbulence",
     "magnetic_field",
     "ne2001_sightline",
+    "node_positions",
+    "sample_path",
+    "tabulate_field",
+    "uniform_fractions",
     "with_smooth_edges",
     "ymw16_components",
 ]

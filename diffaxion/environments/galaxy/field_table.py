@@ -151,5 +151,3 @@ def tabulate_field(
     if not (float(departure) < _AFFINE_MUG and float(moved) == 0.0):
         return None
     return FieldTable(s, at, start, slope, centre)
-
-

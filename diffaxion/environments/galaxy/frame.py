@@ -62,7 +62,22 @@ class SightLine(eqx.Module):
 def cylindrical(
     position_kpc: Float[Array, "3"],
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
-    """(r, phi, z) of a galactocentric position; phi in (-pi, pi], 0 on the axis [kpc, rad, kpc]."""
+    """Cylindrical coordinates of a galactocentric position: r = sqrt(x^2 + y^2), phi, z.
+
+    Parameters
+    ----------
+    position_kpc : float array, shape (3,)
+        Galactocentric position [kpc].
+
+    Returns
+    -------
+    r, phi, z : float array, shape ()
+        [kpc, rad, kpc]; phi in (-pi, pi], and 0 with zero gradient on the axis.
+
+    References
+    ----------
+    Jansson & Farrar 2012, arXiv:1204.3662, section 2 (azimuth of the field models).
+    """
     x, y, z = position_kpc
     return safe_sqrt(x * x + y * y), safe_atan2(y, x), z
 
@@ -70,6 +85,23 @@ def cylindrical(
 def from_cylindrical(
     b_r: Float[Array, ""], b_phi: Float[Array, ""], b_z: Float[Array, ""], phi: Float[Array, ""]
 ) -> Float[Array, "3"]:
-    """Cartesian vector from its cylindrical components at azimuth phi [rad]."""
+    """Cartesian vector of cylindrical components: b_x = b_r cos(phi) - b_phi sin(phi), ...
+
+    Parameters
+    ----------
+    b_r, b_phi, b_z : float array, shape ()
+        Components, any unit.
+    phi : float array, shape ()
+        Azimuth [rad].
+
+    Returns
+    -------
+    float array, shape (3,)
+        (b_x, b_y, b_z), same unit.
+
+    References
+    ----------
+    Definition.
+    """
     c, s = jnp.cos(phi), jnp.sin(phi)
     return jnp.stack([b_r * c - b_phi * s, b_r * s + b_phi * c, b_z])

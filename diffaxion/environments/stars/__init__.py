@@ -1,5 +1,6 @@
 """Stars: composition, structure, populations, and the clusters that hold them."""
 
+from .clusters import Cluster, cluster, luminosity_sigma_ln, target_names, target_row
 from .composition import (
     Composition,
     make_composition,
@@ -26,6 +27,7 @@ from .profile import (
 
 __all__ = [
     "CentralPolytrope",
+    "Cluster",
     "Composition",
     "EddingtonStar",
     "StellarModel",
@@ -33,11 +35,15 @@ __all__ = [
     "StellarProfile",
     "bundled_population",
     "classify_stars",
+    "cluster",
     "gas_pressure_ratio",
     "lane_emden",
+    "luminosity_sigma_ln",
     "make_composition",
     "parse_composition",
     "population_from_history",
     "profile_from_mesa",
     "shell_volumes",
+    "target_names",
+    "target_row",
 ]

@@ -57,7 +57,17 @@ class Cluster(eqx.Module):
 
 
 def target_names() -> list[str]:
-    """Keys of the bundled targets."""
+    """Keys of the bundled targets.
+
+    Returns
+    -------
+    list of str
+        Names (no unit, shape (3,)).
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    """
     return [str(t) for t in load_table("targets")["target"]]
 
 

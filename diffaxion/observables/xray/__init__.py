@@ -1,5 +1,6 @@
 """X-ray observables: photon spectra, instrument response, counts per bin."""
 
+from .cluster_spectrum import ClusterSpectrum, PublishedShape, electron_table
 from .response import (
     FoldGrid,
     Instrument,
@@ -12,10 +13,13 @@ from .response import (
 from .spectrum import photon_spectrum
 
 __all__ = [
+    "ClusterSpectrum",
     "FoldGrid",
     "Instrument",
+    "PublishedShape",
     "bin_nodes_keV",
     "default_instrument",
+    "electron_table",
     "fold_grid",
     "fold_weights",
     "photon_spectrum",

@@ -7,7 +7,7 @@ u at node k of bin j; the modes differ in the weights W only.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -21,9 +21,12 @@ from ...environments.galaxy.field_table import FieldTable
 from ...environments.galaxy.frame import S_MIN_KPC, SightLine
 from ...environments.galaxy.sampled import TabulatedDensity
 from ...environments.galaxy.sightline import LinePath, sample_path
-from ..world import World
 from .response import FoldGrid, bin_nodes_keV, fold_weights
 from .spectrum import photon_spectrum
+
+if TYPE_CHECKING:
+    # The world holds instruments of this room.
+    from ..world import World
 
 Cache = dict[str, Any]
 # Counts per second and keV of the published spectra are in units of 1e-4.

@@ -93,6 +93,11 @@ def validate_bins(
     range_keV : tuple of two floats, optional
         Range of the effective area [keV]; not checked where the bins need none.
 
+    Returns
+    -------
+    None
+        Nothing; usable bins pass.
+
     Raises
     ------
     DataError
