@@ -248,13 +248,13 @@ def profile_limit(
         z_local=safe_sqrt(ts),
         status=jnp.where(a_95 > 0.0, int(LimitStatus.OK), int(LimitStatus.NEGATIVE_LIMIT)),
     )
-    far = jnp.abs(end.x[0] - top.x[0]) > 100.0 * _error(top)
-    beyond = sensitive & (end.residual > TOLERANCE) & far
     good = (decrement < TOLERANCE) & (residual < TOLERANCE) & jnp.isfinite(log_max)
+    # A search that ran away without an end: the profile does not fall, or hardly.
+    beyond = ~good & (jnp.abs(end.x[0] - top.x[0]) > 100.0 * _error(top))
     blocked = (top.blocked | end.blocked) & ~good
     limit = limit.flag(LimitStatus.NO_SENSITIVITY, ~sensitive)
     limit = limit.flag(LimitStatus.AT_BOUNDARY, sensitive & blocked)
-    limit = limit.flag(LimitStatus.NOT_BRACKETED, beyond)
+    limit = limit.flag(LimitStatus.NOT_BRACKETED, sensitive & beyond)
     limit = limit.flag(LimitStatus.NOT_CONVERGED, sensitive & ~good & ~beyond & ~blocked)
     return ProfileResult(
         limit=limit,

@@ -190,7 +190,7 @@ def removable(strength, zeta, data):
 def test_a_profile_that_never_falls_is_not_bracketed():
     problem = Problem(removable, [False], lower=0.0, upper=1.0)
     got = profile_limit(problem, plain_asimov, (points(), jnp.asarray(RESPONSE)))
-    assert got.limit.status in (LimitStatus.NOT_BRACKETED, LimitStatus.NOT_CONVERGED)
+    assert got.limit.status == LimitStatus.NOT_BRACKETED
     assert not any(np.isnan(x) for x in jax.tree.leaves(got.limit))
 
 
