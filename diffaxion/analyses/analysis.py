@@ -62,11 +62,18 @@ class AnalysisData(eqx.Module):
 
     def loglike(self, z: Float[Array, " k"]) -> Float[Array, ""]:
         """Log likelihood of the data at z, shape (k,), without any prior."""
-        world, responses = self.responses(z)
-        return sum(
-            (p.log_prob(world.axion.a * r) for p, r in zip(self.points, responses, strict=True)),
-            jnp.zeros(()),
-        )
+        return _loglike(self, self.bindings.apply(self.world, z))
+
+
+# Compiled on its own as well, because NumPyro runs a model eagerly when it sets it up.
+@eqx.filter_jit
+def _loglike(data: AnalysisData, world: World) -> Float[Array, ""]:
+    """Log likelihood of the data in a bound world."""
+    parts = zip(data.probes, data.points, data.caches, strict=True)
+    return sum(
+        (p.log_prob(world.axion.a * data.response(probe, c, world)) for probe, p, c in parts),
+        jnp.zeros(()),
+    )
 
 
 def logdensity(data: AnalysisData, z: Float[Array, " k"]) -> Float[Array, ""]:
@@ -111,9 +118,7 @@ def numpyro_model(data: AnalysisData) -> None:
     import numpyro
 
     world = data.bindings.numpyro_sites(data.world)
-    for probe, points, cache in zip(data.probes, data.points, data.caches, strict=True):
-        signal = world.axion.a * data.response(probe, cache, world)
-        numpyro.factor(f"loglike_{probe.target}", points.log_prob(signal))
+    numpyro.factor("loglike", _loglike(data, world))
 
 
 class Analysis:

@@ -54,8 +54,8 @@ class SamplerSection(_Section):
     """NUTS settings."""
 
     chains: int = Field(default=4, ge=1)
-    warmup: int = Field(default=500, ge=10)
-    draws: int = Field(default=1000, ge=10)
+    warmup: int = Field(default=400, ge=10)
+    draws: int = Field(default=700, ge=10)
     chunk: int = Field(default=100, ge=1)
     target_accept: float = Field(default=0.9, gt=0, lt=1)
     max_tree_depth: int = Field(default=8, ge=1, le=12)
@@ -67,7 +67,7 @@ class NumericsSection(_Section):
 
     nodes: int = Field(default=2000, ge=50)
     energies_per_bin: int = Field(default=5, ge=1, le=20)
-    sampler_nodes: int = Field(default=192, ge=50)
+    sampler_nodes: int = Field(default=96, ge=16)
     sampler_energies_per_bin: int = Field(default=2, ge=1, le=20)
     smoothing_kpc: tuple[float, float, float] = (0.05, 0.1, 0.2)
     field_structure_above_eV: float = Field(default=1e-10, gt=0)

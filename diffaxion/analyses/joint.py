@@ -10,9 +10,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from ..constants import G_REF_GEV
-from ..environments.galaxy.sightline import uniform_fractions
+from ..environments.galaxy.sightline import adaptive_fractions
 from ..errors import ConfigurationError
 from ..inference.limits import Q_95
 from ..inference.profile import ProfileResult
@@ -180,14 +181,49 @@ def build_analysis(
         else:
             priors[MASS] = configuration.mass.fixed_eV
     numerics = configuration.numerics
-    fractions = uniform_fractions(numerics.sampler_nodes)
     probes = [
         build_probe(
-            s, world, configuration.model.signal, fractions, numerics.sampler_energies_per_bin
+            s,
+            world,
+            configuration.model.signal,
+            sampler_fractions(world, s, numerics.sampler_nodes, configuration.mass.prior_eV[1]),
+            numerics.sampler_energies_per_bin,
         )
         for s in spectra
     ]
     return Analysis(world, priors, probes, [s.points for s in spectra])
+
+
+def sampler_fractions(
+    world: World, spectrum: FluxSpectrum, nodes: int, m_a_eV: float
+) -> Float[Array, " n"]:
+    """Base nodes that follow the phase, so that a few of them serve a sampler.
+
+    Parameters
+    ----------
+    world : World
+        Root tree.
+    spectrum : FluxSpectrum
+        Its lowest energy has the fastest phase [keV].
+    nodes : int
+        Number n of nodes.
+    m_a_eV : float
+        Largest mass [eV].
+
+    Returns
+    -------
+    float array, shape (n,)
+        Fractions of the distance.
+
+    References
+    ----------
+    None: a grid.
+    """
+    source = world.clusters[spectrum.target]
+    line = world.galaxy.sightline(source.longitude_deg, source.latitude_deg, source.distance_kpc)
+    density = world.galaxy.density_toward(spectrum.target)
+    low = float(spectrum.low_keV[0])
+    return adaptive_fractions(line, density, world.galaxy.field, nodes, m_a_eV, low)
 
 
 def run_joint(configuration: Configuration, progress: Progress | None = None) -> JointResult:

@@ -13,11 +13,15 @@ from jaxtyping import Array, Float
 from ..constants import G_REF_GEV
 from ..inference.limits import Q_95
 from ..inference.problem import Problem
-from ..inference.profile import ProfileResult, profile_curve
+from ..inference.profile import ProfileResult, profile_limit
 from .analysis import Analysis, AnalysisData, strength_moments
 
 # A uniform prior is a box in z; Phi(4) leaves out 3e-5 of it at each end.
 _BOX = 4.0
+# A parameter without penalty can have several local maxima (the distance of Westerlund 1 has, by
+# interference along the line): fits start from each of these values of its z.
+_BOX_STARTS = (-1.5, -0.8, 0.0, 0.8, 1.5)
+_ITERATIONS = 16
 # Kish effective sample size of the reweighted draws below which a prior is refused.
 KISH_MIN = 400.0
 
@@ -86,15 +90,38 @@ def profile_over_nuisances(
     penalised = np.array(analysis.data.bindings.penalised, bool)
     box = np.where(penalised, np.inf, _BOX)
     problem = Problem(profile_loglike, penalised, lower=-box, upper=box)
-    return profile_curve(
+    rows = [problem.start()]
+    for k in np.flatnonzero(~penalised):
+        rows += [problem.start().at[1 + k].set(z) for z in _BOX_STARTS]
+    return _profile_masses(
         problem,
-        _without_signal,
         analysis.data,
         jnp.asarray(m_a_eV, float),
-        q_threshold=q_threshold,
-        neighbours=False,
-        batch_size=1,
+        jnp.stack(rows),
+        jnp.asarray(q_threshold, float),
     )
+
+
+@eqx.filter_jit
+def _profile_masses(
+    problem: Problem,
+    shared: AnalysisData,
+    m_a_eV: Float[Array, " k"],
+    starts: Float[Array, "s n"],
+    q_threshold: Float[Array, ""],
+) -> ProfileResult:
+    def one(mass: Float[Array, ""]) -> ProfileResult:
+        return profile_limit(
+            problem,
+            _without_signal,
+            (shared, mass),
+            starts=starts,
+            crossing_starts=starts,
+            q_threshold=q_threshold,
+            iterations=_ITERATIONS,
+        )
+
+    return jax.lax.map(one, m_a_eV)
 
 
 @dataclass(frozen=True)

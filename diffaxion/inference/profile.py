@@ -96,7 +96,9 @@ def _stages(
         # The first row is the natural start of the stage; only nuisances of the others count.
         first = jnp.where(k == _NULL, starts[0], jnp.where(k == _END, top.x, null.x))
         further = last.x if crossing_starts is None else crossing_starts
-        rows = jnp.where(k <= _TOP, starts, jnp.where(k == _END, further, null.x))
+        simulated_rows = null.x if crossing_starts is None else crossing_starts
+        later = jnp.where(k >= _MEDIAN, simulated_rows, null.x)
+        rows = jnp.where(k <= _TOP, starts, jnp.where(k == _END, further, later))
         rows = rows.at[0].set(first)
         above = peak.x[0] + z * _error(peak)
         strength = jnp.where(crossing, above, jnp.where(k == _TOP, rows[:, 0], 0.0))
@@ -181,8 +183,9 @@ def profile_limit(
         Starts of the fits; default ``problem.start()``. The free fit begins at the null fit
         instead of the first.
     crossing_starts : float array, shape (s, 1 + K + h), optional
-        Nuisances at which the crossing starts, z sigma above the maximum; those of the maximum
-        replace the first. Default: where the starts of the free fit ended.
+        Nuisances at which the crossings start, z sigma above the maximum; those of the maximum
+        (on Asimov data, of the null fit) replace the first. Default: where the starts of the
+        free fit ended, and the null fit.
     q_threshold : float array, shape ()
         z^2.
     bands : {"constant", "self_consistent"}

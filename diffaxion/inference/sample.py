@@ -25,6 +25,7 @@ from .posterior import Posterior
 
 Progress = Callable[[int, int, dict[str, float]], None]
 
+_NUDGE = 1e-3  # step of the differences, in unconstrained space where scales are of order 1
 _WIDEST = 2.0  # largest standard deviation of a start in unconstrained space
 
 
@@ -131,13 +132,15 @@ class Sampler:
             If the density is not finite around the start.
         """
         origin = self._origin(args, dict(initial or {}))
-        state = self._begin(key, jnp.asarray(jitter, float), origin, args)
-        if not np.all(np.isfinite(np.asarray(state.potential_energy))):
-            raise ConvergenceError(
-                "the log density is not finite at the starts of the chains; give another "
-                "`initial` point or a smaller `jitter`"
-            )
-        return state
+        # The largest fraction of the scatter at which the density is finite for all chains.
+        for fraction in (1.0, 0.3, 0.1, 0.0):
+            state = self._begin(key, jnp.asarray(fraction * jitter, float), origin, args)
+            if np.all(np.isfinite(np.asarray(state.potential_energy))):
+                return state
+        raise ConvergenceError(
+            "the log density is not finite at the starts of the chains; give another `initial` "
+            "point"
+        )
 
     def advance(self, state: PyTree, args: tuple = ()) -> tuple[PyTree, Chunk]:
         """One chunk of all chains.
@@ -283,9 +286,10 @@ class Sampler:
         for name in initial:
             if name not in z:
                 raise unknown_name("sampled site", name, z)
-        middle = constrain_fn(self.model, args, {}, z)
+        # Compiled, so that the likelihood, which the result does not need, is never run.
+        middle = eqx.filter_jit(lambda a, x: constrain_fn(self.model, a, {}, x))(args, z)
         point = {k: jnp.asarray(initial.get(k, middle[k]), float) for k in z}
-        free = unconstrain_fn(self.model, args, {}, point)
+        free = eqx.filter_jit(lambda a, x: unconstrain_fn(self.model, a, {}, x))(args, point)
         for name, value in free.items():
             if not np.all(np.isfinite(np.asarray(value))):
                 raise ConfigurationError(
@@ -299,7 +303,13 @@ class Sampler:
         assert self._potential is not None
         potential = self._potential(*args)
         flat, unravel = ravel_pytree(origin)
-        hessian = jax.hessian(lambda x: potential(unravel(x)))(flat)
+        # Differences of the gradient: the scatter of the starts needs two digits, and second
+        # derivatives of a long model would dominate the compilation.
+        slope = jax.grad(lambda x: potential(unravel(x)))
+        nudges = _NUDGE * jnp.eye(flat.shape[0])
+        rows = jax.lax.map(slope, jnp.concatenate([flat + nudges, flat - nudges]))
+        hessian = (rows[: flat.shape[0]] - rows[flat.shape[0] :]) / (2.0 * _NUDGE)
+        hessian = 0.5 * (hessian + hessian.T)
         # Where the density is not curved like a peak, or not at all, the scatter is capped.
         w, v = jnp.linalg.eigh(jnp.where(jnp.isfinite(hessian), hessian, 0.0))
         spread = v * jnp.minimum(jitter / jnp.sqrt(jnp.maximum(jnp.abs(w), 1e-12)), _WIDEST)
@@ -307,10 +317,7 @@ class Sampler:
         noise = jax.random.normal(key_start, (self.chains, flat.shape[0]), flat.dtype)
 
         def one(normal: Array, chain_key: Array) -> PyTree:
-            # The largest fraction of the scatter at which the density is finite.
-            tries = flat + jnp.array([1.0, 0.3, 0.1, 0.0])[:, None] * (spread @ normal)
-            fine = jnp.isfinite(jax.vmap(lambda x: potential(unravel(x)))(tries))
-            begin = unravel(tries[jnp.argmax(fine)])
+            begin = unravel(flat + spread @ normal)
             init_kernel, _ = self._kernel  # type: ignore[misc]
             return init_kernel(
                 begin,

@@ -13,6 +13,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ...numerics import linear_interpolate
@@ -135,7 +136,9 @@ def tabulate_field(
         b = jax.vmap(lambda x: field_of(c)(line.position_kpc(x)))(s)
         return jnp.stack([b @ e_l, b @ e_b], axis=1)
 
-    at = crossings(centre)
+    every = crossings(centre)
+    # Crossings that the line does not meet are padded to its end: here they can be left out.
+    at = every[np.asarray(every) < reach_kpc]
     s = node_positions(line, _Jumps(at), nodes)
     start = transverse(centre, s)
     # A unit step in each coefficient gives the exact slope of an affine law; a second, joint
@@ -147,7 +150,7 @@ def tabulate_field(
         slope = slope.at[..., k].set((transverse(centre + d, s) - start) / d[k])
     joint = centre + size * jnp.linspace(0.3, 0.7, centre.size)
     departure = jnp.max(jnp.abs(transverse(joint, s) - start - slope @ (joint - centre)))
-    moved = jnp.max(jnp.abs(crossings(joint) - at), initial=0.0)
+    moved = jnp.max(jnp.abs(crossings(joint) - every), initial=0.0)
     if not (float(departure) < _AFFINE_MUG and float(moved) == 0.0):
         return None
     return FieldTable(s, at, start, slope, centre)
