@@ -20,7 +20,7 @@ from ...environments.galaxy.base import ElectronDensity
 from ...environments.galaxy.field_table import FieldTable
 from ...environments.galaxy.frame import S_MIN_KPC, SightLine
 from ...environments.galaxy.sampled import TabulatedDensity
-from ...environments.galaxy.sightline import LinePath, sample_path
+from ...environments.galaxy.sightline import LinePath, node_positions, sample_path
 from .response import FoldGrid, bin_nodes_keV, fold_weights
 from .spectrum import photon_spectrum
 
@@ -37,9 +37,21 @@ _TABLE_NODES = 4001
 
 # Compiled apart from the rest, so that all targets and smoothing widths share one program each.
 _sample = eqx.filter_jit(sample_path)
+_nodes = eqx.filter_jit(node_positions)
+_density = eqx.filter_jit(jax.vmap(lambda density, l, b, s: density(l, b, s), (None, None, None, 0)))
 
 
-@eqx.filter_jit
+def _density_at(
+    density: ElectronDensity, sightline: SightLine, s_kpc: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """Electron density [cm^-3] at distances [kpc], by the program of ``electron_table``."""
+    blocks = -(-s_kpc.size // _TABLE_NODES)
+    padded = jnp.pad(s_kpc, (0, blocks * _TABLE_NODES - s_kpc.size), mode="edge")
+    l, b = sightline.longitude_deg, sightline.latitude_deg
+    found = [_density(density, l, b, s) for s in padded.reshape(blocks, _TABLE_NODES)]
+    return jnp.concatenate(found)[: s_kpc.size]
+
+
 def electron_table(
     density: ElectronDensity, sightline: SightLine
 ) -> tuple[Float[Array, " t"], Float[Array, " t"]]:
@@ -62,8 +74,7 @@ def electron_table(
     Those of the density.
     """
     s = jnp.linspace(S_MIN_KPC, sightline.distance_kpc, _TABLE_NODES)
-    l, b = sightline.longitude_deg, sightline.latitude_deg
-    return s, jax.vmap(lambda x: density(l, b, x))(s)
+    return s, _density(density, sightline.longitude_deg, sightline.latitude_deg, s)
 
 
 class PublishedShape(eqx.Module):
@@ -159,13 +170,17 @@ class ClusterSpectrum(eqx.Module):
         self, world: World, reach_kpc: float
     ) -> tuple[Float[Array, " t"], Float[Array, " t"]]:
         """Table (s [kpc], n_e [cm^-3]) of the model's density out to ``reach_kpc``."""
-        density = world.galaxy.density_toward(self.target)
         line = eqx.tree_at(
             lambda x: x.distance_kpc, self.sightline(world), jnp.asarray(reach_kpc, float)
         )
+        return electron_table(self._density_toward(world, line), line)
+
+    def _density_toward(self, world: World, line: SightLine) -> ElectronDensity:
+        """The model's density, checked to reach the end of a sight line."""
+        density = world.galaxy.density_toward(self.target)
         if isinstance(density, TabulatedDensity):
             density.check(line)
-        return electron_table(density, line)
+        return density
 
     def touched(self, free: tuple[str, ...]) -> set[str]:
         """Items that depend on one of the free paths."""
@@ -185,7 +200,7 @@ class ClusterSpectrum(eqx.Module):
             table: FieldTable = cache["field"]
             path = table.sample(line, cache["coefficients"], self.fractions, electrons)
         else:
-            density = None if electrons else world.galaxy.density_toward(self.target)
+            density = None if electrons is not None else world.galaxy.density_toward(self.target)
             path = _sample(line, world.galaxy.field, density, self.fractions, electrons)
         n_e = path.n_e_cm3 * jnp.exp(source.ln_density)
         n_h = uniform_hydrogen_cm3(source.column_1e22_cm2 * 1e22, path.s_kpc)
@@ -245,12 +260,14 @@ class ClusterSpectrum(eqx.Module):
         cache: Cache = {}
         if "weights" not in touched:
             cache["weights"] = eqx.filter_jit(self.weights)(world)
-        far = float(world.clusters[self.target].distance_kpc)
-        if "electrons" not in touched:
-            cache["electrons"] = self.electrons(world, max(far, reach_kpc or far))
         if "path" not in touched:
-            cache["path"] = self.path(world, cache)
-            del cache["electrons"]
+            line = self.sightline(world)
+            nodes = _nodes(line, world.galaxy.field, self.fractions)
+            n_e = _density_at(self._density_toward(world, line), line, nodes)
+            cache["path"] = self.path(world, {"electrons": n_e})
+        elif "electrons" not in touched:
+            far = float(world.clusters[self.target].distance_kpc)
+            cache["electrons"] = self.electrons(world, max(far, reach_kpc or far))
         return cache
 
     def response(self, world: World, cache: Cache | None = None) -> Float[Array, " n"]:
