@@ -26,6 +26,7 @@ def test_every_numerical_function_has_a_case():
 
     covered = {name for case in all_cases() for name in case.covers}
     wanted = {n for n in public_objects() if n.rsplit(".", 1)[0] in NUMERICAL_ROOMS}
+    assert sorted(covered - set(public_objects())) == [], "cases of names that are not public"
     assert sorted(wanted - covered - set(WITHOUT_CASE)) == []
     assert sorted(set(WITHOUT_CASE) - wanted) == [], "exempt names that no longer exist"
     assert sorted(set(WITHOUT_CASE) & covered) == [], "exempt names that have a case"
