@@ -38,7 +38,9 @@ _TABLE_NODES = 4001
 # Compiled apart from the rest, so that all targets and smoothing widths share one program each.
 _sample = eqx.filter_jit(sample_path)
 _nodes = eqx.filter_jit(node_positions)
-_density = eqx.filter_jit(jax.vmap(lambda density, l, b, s: density(l, b, s), (None, None, None, 0)))
+_density = eqx.filter_jit(
+    jax.vmap(lambda density, l, b, s: density(l, b, s), (None, None, None, 0))
+)
 
 
 def _density_at(
@@ -198,7 +200,7 @@ class ClusterSpectrum(eqx.Module):
         line = self.sightline(world)
         if "field" in cache:
             table: FieldTable = cache["field"]
-            path = table.sample(line, cache["coefficients"], self.fractions, electrons)
+            path = table.sample(line, cache["coefficients"], self.fractions, cache["electrons"])
         else:
             density = None if electrons is not None else world.galaxy.density_toward(self.target)
             path = _sample(line, world.galaxy.field, density, self.fractions, electrons)
