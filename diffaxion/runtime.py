@@ -11,6 +11,7 @@ import platform
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from .errors import ConfigurationError
 
@@ -22,6 +23,11 @@ def configure_precision() -> bool:
     return want
 
 
+def x64_enabled() -> bool:
+    """Whether JAX makes 64-bit numbers of Python floats."""
+    return jax.dtypes.canonicalize_dtype(float) == np.float64
+
+
 def require_x64() -> None:
     """Raise when float64 has been switched off after diffaxion was imported.
 
@@ -30,7 +36,7 @@ def require_x64() -> None:
     ConfigurationError
         If JAX runs in float32 and ``DIFFAXION_X64=0`` was not asked for.
     """
-    if not jax.config.jax_enable_x64 and os.environ.get("DIFFAXION_X64", "1") != "0":
+    if not x64_enabled() and os.environ.get("DIFFAXION_X64", "1") != "0":
         raise ConfigurationError(
             "JAX runs in float32 because jax_enable_x64 was turned off after `import diffaxion`. "
             "Remove that call, or set DIFFAXION_X64=0 to accept float32 results."
@@ -68,5 +74,5 @@ def describe_devices() -> dict[str, object]:
         "backend": jax.default_backend(),
         "devices": [str(d) for d in jax.devices()],
         "machine": platform.machine(),
-        "x64": bool(jax.config.jax_enable_x64),
+        "x64": x64_enabled(),
     }

@@ -209,11 +209,11 @@ def sightline_probability(
     """
     galaxy = build_galaxy(ModelSection(targets=[target]))
     source = cluster(target)
-    distance = source.distance_kpc if distance_kpc is None else distance_kpc
+    distance = source.distance_kpc if distance_kpc is None else jnp.asarray(distance_kpc)
     line = galaxy.sightline(source.longitude_deg, source.latitude_deg, distance)
-    path = sample_path(
-        line, magnetic_field(field_name, inner=inner), galaxy.density, uniform_fractions(_NODES)
-    )
+    field = magnetic_field(field_name, inner=inner)
+    density = galaxy.density_toward(target)
+    path = sample_path(line, field, density, uniform_fractions(_NODES))
     return np.asarray(_probability(path, jnp.asarray(energy_keV)))
 
 
@@ -287,12 +287,12 @@ def least_flux_distance_kpc() -> float:
     Dessert, Foster & Safdi 2020, arXiv:2008.03305: about 2.6 kpc between 2.2 and 4.8 kpc.
     """
     galaxy = build_galaxy(ModelSection(targets=["wd1"]))
-    source = cluster("wd1")
+    source, density = cluster("wd1"), galaxy.density_toward("wd1")
 
     @jax.jit
     def flux(distance):
         line = galaxy.sightline(source.longitude_deg, source.latitude_deg, distance)
-        path = sample_path(line, galaxy.field, galaxy.density, uniform_fractions(800))
+        path = sample_path(line, galaxy.field, density, uniform_fractions(800))
         return born_probability(path, jnp.array([10.0]), jnp.zeros(()))[0] / distance**2
 
     distances = np.linspace(2.2, 4.8, 261)
@@ -323,7 +323,8 @@ def absorption_rows(column_1e22_cm2: float = 6.0) -> list[Row]:
         lost = float(np.mean(1.0 - np.exp(-sigma * column_1e22_cm2 * 1e22)))
         rows.append(
             Row(
-                f"Quintuplet: absorbed in {low:g}-{low + 5:g} keV, N_H = {column_1e22_cm2:g}e22 cm^-2",
+                f"Quintuplet: absorbed in {low:g}-{low + 5:g} keV, "
+                f"N_H = {column_1e22_cm2:g}e22 cm^-2",
                 lost,
                 paper,
                 0.05,

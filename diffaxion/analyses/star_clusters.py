@@ -13,6 +13,7 @@ from ..conversion.born import born_probability
 from ..conversion.cluster_shape import AnchoredShape
 from ..data.flux_points import read_flux_points
 from ..data.registry import load_table
+from ..environments.galaxy.base import ElectronDensity
 from ..environments.galaxy.catalogue import magnetic_field
 from ..environments.galaxy.galaxy import Galaxy
 from ..environments.galaxy.sampled import electron_density
@@ -126,7 +127,7 @@ def user_spectrum(target: str, path: str, signal: str) -> FluxSpectrum:
     Dessert, Foster & Safdi 2020, arXiv:2008.03305 (signal curve).
     """
     found, known = read_flux_points(path), published_spectrum(target)
-    validate_bins(found.low_keV, found.high_keV)
+    validate_bins(found.low_keV, found.high_keV, source=f"spectrum {path}")
     same = found.low_keV.shape == known.low_keV.shape and np.allclose(
         [found.low_keV, found.high_keV], [known.low_keV, known.high_keV]
     )
@@ -164,12 +165,13 @@ def build_galaxy(model: ModelSection) -> Galaxy:
     Those of the models; `diffaxion cite` prints them.
     """
     field = magnetic_field(model.field, model.inner, model.inner_b_z_muG, model.r_sun_kpc)
+    density: ElectronDensity | dict[str, ElectronDensity]
     if model.density == "ne2001":
         density = {t: electron_density("ne2001", t) for t in model.targets}
     else:
         density = electron_density(model.density, "")
     turbulence = None if model.turbulence == "none" else _TURBULENCE[model.turbulence]()
-    return Galaxy(field, density, model.r_sun_kpc, turbulence)
+    return Galaxy(field, density, jnp.asarray(model.r_sun_kpc), turbulence)
 
 
 def build_world(model: ModelSection) -> World:

@@ -36,33 +36,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     import signal
 
-    import click
-
     from ..errors import DiffaxionError, DiffaxionWarning
     from .app import build_app
 
-    def terminate(signum, frame):
+    def terminate(signum: int, frame: object) -> None:
+        print("interrupted", file=sys.stderr)
         raise SystemExit(128 + signum)
 
     if argv is None:
         signal.signal(signal.SIGTERM, terminate)
+        signal.signal(signal.SIGINT, terminate)
     with warnings.catch_warnings():
         warnings.simplefilter("always", DiffaxionWarning)
         warnings.showwarning = _show_warning
         try:
-            result = build_app()(args=None if argv is None else list(argv), standalone_mode=False)
-            return result if isinstance(result, int) else 0
+            build_app()(args=None if argv is None else list(argv), prog_name="diffaxion")
         except DiffaxionError as error:
             print(f"error: {error}", file=sys.stderr)
             return error.exit_code
-        except click.exceptions.Abort:
-            return 130
-        except click.ClickException as error:
-            error.show()
-            return 2
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            return 130
+        except SystemExit as stop:
+            # Commands end so, also on usage errors, which have been printed then.
+            return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
 
 
 def entry() -> None:

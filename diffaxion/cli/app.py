@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import typer
 
 from . import info, joint, limit, predict_conversion, predict_luminosity, reproduce
 
 
-def build_app() -> typer.Typer:
+def build_app() -> Callable[..., Any]:
     """All commands, ready to be called.
 
     Returns
     -------
-    click command
-        Called with a list of arguments (no unit).
+    callable
+        Called with a list of arguments; ends by ``SystemExit`` (no unit).
 
     References
     ----------

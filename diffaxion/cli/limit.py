@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
 
         Example: diffaxion limit xray --masses 1e-13:1e-9:60 --out limits
         """
+        from ..analyses.checks import check_priors, check_spectra
         from ..analyses.config import check_choice, load_configuration
         from ..analyses.joint import scan_signals
         from ..analyses.star_clusters import build_world, published_spectrum, user_spectrum
@@ -64,6 +65,8 @@ def register(app: typer.Typer) -> None:
             for t in settings.model.targets
         ]
         world = build_world(settings.model)
+        check_priors(world, settings)
+        check_spectra(world, spectra, mode)
         folder = prepare_output(out, "limit", overwrite=overwrite)
         enable_cache()
         scans = scan_signals(world, settings, spectra, (mode,), grid)

@@ -62,7 +62,8 @@ def predict_conversion(
     Raises
     ------
     ConfigurationError, ValidityError
-        On unknown names, on a distance or mass <= 0, a negative coupling or column.
+        On unknown names, on a distance or mass <= 0, a negative coupling or column, numbers that
+        are not finite, and energies outside 5-80 keV with a column.
 
     References
     ----------
@@ -71,7 +72,7 @@ def predict_conversion(
     import equinox as eqx
     import jax.numpy as jnp
 
-    from ..analyses.config import ModelSection
+    from ..analyses.config import ModelSection, check_choice
     from ..analyses.star_clusters import build_galaxy
     from ..conversion.absorption import photoelectric_cross_section_cm2, uniform_hydrogen_cm3
     from ..conversion.axion import Axion
@@ -98,6 +99,16 @@ def predict_conversion(
             raise ValidityError(
                 f"{name} = {value:g} {unit}: expected a finite number {bound}{hint}"
             )
+    for name, value in (
+        ("--longitude", 0.0 if direction is None else direction[0]),
+        ("--latitude", 0.0 if direction is None else direction[1]),
+        ("--inner-bz", inner_b_z_muG or 0.0),
+    ):
+        if not np.isfinite(value) or (name == "--latitude" and abs(value) > 90.0):
+            bound = " between -90 and 90 deg" * (name == "--latitude")
+            raise ValidityError(f"{name} = {value:g}: expected a finite number{bound}")
+    check_choice("--engine", engine, ("auto", "born", "exact"))
+    check_choice("--turbulence", turbulence, ("none", "jf12", "jf12b"))
     if nodes < 2:
         raise ValidityError(f"--nodes = {nodes}: expected at least 2")
     if density == "ne2001" and target is None:
@@ -119,17 +130,18 @@ def predict_conversion(
         source = cluster(str(target))
         place = (source.longitude_deg, source.latitude_deg, source.distance_kpc)
     else:
-        place = tuple(jnp.asarray(x, float) for x in direction)
+        longitude, latitude, distance = (jnp.asarray(x, float) for x in direction)
+        place = (longitude, latitude, distance)
     line = galaxy.sightline(*place)
     density_model = galaxy.density_toward(target or "direction")
     if density == "ne2001":
         density_model.check(line)  # type: ignore[attr-defined]
-    path = eqx.filter_jit(sample_path)(line, galaxy.field, density_model, uniform_fractions(nodes))
-    axion = Axion.from_g(m_a_eV, coupling_GeV)
-    energy = jnp.asarray(energy_keV)
-    sigma = None
+    energy, sigma = jnp.asarray(energy_keV), None
     if column_1e22_cm2 > 0.0:
         sigma = photoelectric_cross_section_cm2(energy)
+    path = eqx.filter_jit(sample_path)(line, galaxy.field, density_model, uniform_fractions(nodes))
+    axion = Axion.from_g(m_a_eV, coupling_GeV)
+    if sigma is not None:
         n_h = uniform_hydrogen_cm3(jnp.asarray(column_1e22_cm2 * 1e22), path.s_kpc)
         path = type(path)(path.s_kpc, path.b_l_muG, path.b_b_muG, path.n_e_cm3, n_h)
     used = resolve_engine(engine, path, axion, energy)
@@ -230,8 +242,6 @@ def register(app: typer.Typer) -> None:
 
         Example: diffaxion predict conversion --target quintuplet --mass 1e-13 --energy 10,80 --json
         """
-        from ..analyses.config import check_choice
-
         place = (longitude, latitude, distance)
         if any(x is not None for x in place) and any(x is None for x in place):
             raise ConfigurationError("--longitude, --latitude and --distance go together")
@@ -243,7 +253,6 @@ def register(app: typer.Typer) -> None:
             inner = "mask"
         elif inner_bz is not None:
             inner = "uniform"
-        check_choice("--turbulence", turbulence, ("none", "jf12", "jf12b"))
         result = predict_conversion(
             parse_numbers(energy, "--energy", "keV"),
             mass,

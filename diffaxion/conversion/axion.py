@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import equinox as eqx
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from ..constants import G_REF_GEV
@@ -25,8 +26,12 @@ class Axion(eqx.Module):
         (g/1e-12 GeV^-1)^2, dimensionless and signed.
     """
 
-    m_a_eV: Float[Array, ""] = eqx.field(converter=lambda x: jnp.asarray(x, float))
-    u: Float[Array, ""] = eqx.field(converter=lambda x: jnp.asarray(x, float))
+    m_a_eV: Float[Array, ""]
+    u: Float[Array, ""]
+
+    def __init__(self, m_a_eV: ArrayLike, u: ArrayLike) -> None:
+        self.m_a_eV = jnp.asarray(m_a_eV, float)
+        self.u = jnp.asarray(u, float)
 
     @classmethod
     def from_g(cls, m_a_eV: float, g_GeV: float) -> Axion:

@@ -80,12 +80,12 @@ def read_flux_points(path: str | Path) -> FluxPoints:
             rows.append([float(cells[names.index(name)]) for name in REQUIRED])
         except ValueError:
             raise DataError(f"spectrum {path}, line {number}: not a number in {line!r}") from None
-    energy, half, flux, error = np.array(rows).T
+    energy, half, flux, sigma = np.array(rows).T
     for name, column, low in (
         ("energy_keV", energy, 0.0),
         ("half_width_keV", half, 0.0),
         ("flux", flux, -np.inf),
-        ("error", error, 0.0),
+        ("error", sigma, 0.0),
     ):
         bad = ~(np.isfinite(column) & (column > low))
         if np.any(bad):
@@ -95,4 +95,4 @@ def read_flux_points(path: str | Path) -> FluxPoints:
                 f"spectrum {path}, line {lines[1 + k][0]}: {name} = {column[k]}: expected a "
                 f"finite number{bound}; remove the bin if it has no measurement"
             )
-    return FluxPoints(energy - half, energy + half, flux, error)
+    return FluxPoints(energy - half, energy + half, flux, sigma)

@@ -1,4 +1,4 @@
-"""The paper's numbers beside ours: tables, figures and the files of ``diffaxion reproduce xray``."""
+"""The paper's numbers beside ours: tables, figures, files of ``diffaxion reproduce xray``."""
 
 from __future__ import annotations
 

@@ -56,10 +56,10 @@ def scan_curve(scan: MassScan, signal: str, default_signal: str) -> LimitCurve:
         scan.m_a_eV,
         np.asarray(coupling.pcl),
         status,
-        *(
-            np.asarray(x)
-            for x in (coupling.median, coupling.minus1, coupling.plus1, coupling.plus2)
-        ),
+        np.asarray(coupling.median),
+        np.asarray(coupling.minus1),
+        np.asarray(coupling.plus1),
+        np.asarray(coupling.plus2),
         np.where(flagged, scan.low_GeV, np.nan),
         np.where(flagged, scan.high_GeV, np.nan),
     )

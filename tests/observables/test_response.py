@@ -17,7 +17,8 @@ GRID = r.fold_grid(LOW, LOW + 5.0, 3)
 
 def test_bin_means_of_the_default_area():
     """T15: bin means of the full template table, 1 % (the thinning alone gives 0.4 %)."""
-    expected = [296.6, 210.9, 153.4, 114.1, 95.3, 79.3, 65.5, 54.0, 44.8, 37.5, 30.8, 24.2, 17.3, 10.5]
+    expected = [296.6, 210.9, 153.4, 114.1, 95.3, 79.3, 65.5]
+    expected += [54.0, 44.8, 37.5, 30.8, 24.2, 17.3, 10.5]
     w = r.fold_weights(r.default_instrument(), GRID, jnp.ones_like(GRID.fine_keV))
     np.testing.assert_allclose(jnp.einsum("ijq->i", w), expected, rtol=0.01)
 

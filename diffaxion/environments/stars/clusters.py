@@ -126,12 +126,16 @@ def cluster(name: str) -> Cluster:
     return Cluster(
         name,
         str(row["label"]),
-        row["longitude_deg"],
-        row["latitude_deg"],
-        row["distance_kpc"],
-        row["luminosity_10_80_erg_s"],
-        (row["stars_wc"], row["stars_wn"]),
+        _number(row, "longitude_deg"),
+        _number(row, "latitude_deg"),
+        _number(row, "distance_kpc"),
+        _number(row, "luminosity_10_80_erg_s"),
+        jnp.stack([_number(row, "stars_wc"), _number(row, "stars_wn")]),
     )
+
+
+def _number(row: dict[str, float | str], column: str) -> Float[Array, ""]:
+    return jnp.asarray(row[column], float)
 
 
 def luminosity_sigma_ln(name: str) -> float:

@@ -78,11 +78,14 @@ def default_instrument() -> Instrument:
     """
     table = load_table("nustar_arf_template")
     label = "on-axis FPMA, public template, not a calibration product"
-    return Instrument(table["energy_keV"], table["area_cm2"], label=label)
+    return Instrument(jnp.asarray(table["energy_keV"]), jnp.asarray(table["area_cm2"]), label=label)
 
 
 def validate_bins(
-    low_keV: np.ndarray, high_keV: np.ndarray, range_keV: tuple[float, float] | None = None
+    low_keV: np.ndarray,
+    high_keV: np.ndarray,
+    range_keV: tuple[float, float] | None = None,
+    source: str = "energy bins",
 ) -> None:
     """Refuse energy bins that overlap, are unsorted or leave the response.
 
@@ -92,6 +95,8 @@ def validate_bins(
         Bin edges [keV].
     range_keV : tuple of two floats, optional
         Range of the effective area [keV]; not checked where the bins need none.
+    source : str
+        What the bins belong to, for the message.
 
     Returns
     -------
@@ -112,16 +117,16 @@ def validate_bins(
     low, high = np.asarray(low_keV, float), np.asarray(high_keV, float)
     if low.size == 0 or low.shape != high.shape or not np.all(np.isfinite([low, high])):
         raise DataError(
-            f"energy bins: {low.size} lower and {high.size} upper edges; expected the same number "
+            f"{source}: {low.size} lower and {high.size} upper edges; expected the same number "
             "(>= 1) of finite values"
         )
     if np.any(high <= low) or np.any(low[1:] < high[:-1] - 1e-9):
         raise DataError(
-            "energy bins overlap or are unsorted; expected increasing, disjoint bins [keV]"
+            f"{source}: bins overlap or are unsorted; expected increasing, disjoint bins [keV]"
         )
     if range_keV is not None and (low[0] < range_keV[0] - 1e-9 or high[-1] > range_keV[1] + 1e-9):
         raise ValidityError(
-            f"energy bins span {low[0]:g}-{high[-1]:g} keV but the effective area is tabulated "
+            f"{source}: bins span {low[0]:g}-{high[-1]:g} keV but the effective area is tabulated "
             f"from {range_keV[0]:g} to {range_keV[1]:g} keV; drop the bins outside"
         )
 

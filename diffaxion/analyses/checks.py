@@ -1,0 +1,129 @@
+"""Checks of a configuration and of spectra before anything is computed or written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigurationError
+from ..observables.world import World
+from ..observables.xray.response import validate_bins
+from ..parameters.bind import Bindings
+from .analysis import MASS, STRENGTH
+from .config import Configuration
+from .star_clusters import INSTRUMENT, FluxSpectrum
+
+
+def analysis_priors(configuration: Configuration, with_axion: bool = True) -> dict[str, Any]:
+    """Priors of an analysis by dotted path: the configured ones, and those of the axion.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Settings; its priors bind paths of the world.
+    with_axion : bool
+        Whether coupling and mass are among them, u uniform and the mass log-uniform or fixed
+        [eV].
+
+    Returns
+    -------
+    dict of str to mapping or float
+        What :func:`~diffaxion.parameters.parse_prior` accepts, by path.
+
+    Raises
+    ------
+    ConfigurationError
+        If a configured prior names ``axion.u`` or ``axion.m_a_eV``, which have their own
+        sections.
+
+    References
+    ----------
+    None: assembly.
+    """
+    for path, section in ((STRENGTH, "coupling"), (MASS, "mass")):
+        if path in configuration.priors:
+            raise ConfigurationError(f"priors: {path!r} has its own section [{section}]; remove it")
+    priors: dict[str, Any] = dict(configuration.priors)
+    if not with_axion:
+        return priors
+    priors[STRENGTH] = {"dist": "uniform", "low": 0.0, "high": configuration.coupling.u_max}
+    low, high = configuration.mass.prior_eV
+    fixed = configuration.mass.fixed_eV
+    priors[MASS] = {"dist": "log_uniform", "low": low, "high": high} if fixed is None else fixed
+    return priors
+
+
+def check_priors(world: World, configuration: Configuration) -> None:
+    """Refuse priors that do not fit the world, and mass grids that are none.
+
+    Parameters
+    ----------
+    world : World
+        Root tree at its fiducial point.
+    configuration : Configuration
+        Settings [eV].
+
+    Returns
+    -------
+    None
+        Nothing; a usable configuration passes.
+
+    Raises
+    ------
+    ConfigurationError
+        If a path is unknown (the nearest are listed), a number of a prior is wrong, a fiducial
+        value lies outside its prior, or a range of masses is not 0 < low <= high.
+
+    References
+    ----------
+    None: a validation.
+    """
+    for name in ("prior_eV", "grid_eV"):
+        low, high = getattr(configuration.mass, name)
+        if not 0.0 < low <= high < np.inf:
+            raise ConfigurationError(
+                f"mass.{name} = [{low:g}, {high:g}]: expected 0 < low <= high [eV]"
+            )
+    Bindings(analysis_priors(configuration, with_axion=False)).check(world)
+
+
+def check_spectra(world: World, spectra: Sequence[FluxSpectrum], signal: str) -> None:
+    """Refuse spectra whose bins the forward model cannot predict.
+
+    Parameters
+    ----------
+    world : World
+        Root tree, for the range of the effective area [keV].
+    spectra : sequence of FluxSpectrum
+        Data, shape (n,) each [keV].
+    signal : str
+        ``published`` or ``anchored``; only the latter needs the effective area.
+
+    Returns
+    -------
+    None
+        Nothing; usable bins pass.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no spectrum, or two of the same target.
+    DataError
+        If bins overlap or are unsorted.
+    ValidityError
+        If a bin leaves the effective area.
+
+    References
+    ----------
+    None: a validation.
+    """
+    targets = [s.target for s in spectra]
+    if not targets or len(set(targets)) != len(targets):
+        raise ConfigurationError(f"model.targets = {targets}: expected one or more different names")
+    area = np.asarray(world.instruments[INSTRUMENT].energy_keV)
+    reach = (float(area[0]), float(area[-1])) if signal == "anchored" else None
+    for spectrum in spectra:
+        source = f"spectrum of {spectrum.target}"
+        validate_bins(spectrum.low_keV, spectrum.high_keV, reach, source)
