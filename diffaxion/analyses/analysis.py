@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..environments.galaxy.base import MagneticField
 from ..environments.galaxy.field_table import FieldTable, tabulate_field
 from ..inference.limits import combine, linear_moments
 from ..likelihoods.gaussian import GaussianPoints
@@ -165,7 +166,7 @@ class Analysis:
             reach = self._reach(bindings, probe.target)
             cache = probe.prepare(world, free, reach)
             if "electrons" in cache and "direction" not in probe.touched(free):
-                table = _field_table(world, field_paths, probe, reach)
+                table = _field_table(world, field_paths, probe, cache, reach)
                 cache |= {} if table is None else {"field": table}
             caches.append(cache)
         self.data = AnalysisData(
@@ -214,17 +215,28 @@ def _coefficients(world: World, paths: tuple[str, ...]) -> Float[Array, " m"]:
     return jnp.stack([get_path(world, p) for p in paths]) if paths else jnp.zeros(0)
 
 
+class _FieldOf(eqx.Module):
+    """Field of a world as a function of some of its numbers."""
+
+    world: World
+    paths: tuple[str, ...] = eqx.field(static=True)
+
+    def __call__(self, c: Float[Array, " m"]) -> MagneticField:
+        return set_paths(self.world, {p: c[k] for k, p in enumerate(self.paths)}).galaxy.field
+
+
 def _field_table(
-    world: World, paths: tuple[str, ...], probe: ClusterSpectrum, reach_kpc: float | None
+    world: World, paths: tuple[str, ...], probe: ClusterSpectrum, cache: Cache, reach: float | None
 ) -> FieldTable | None:
     """Table of the field toward a target, affine in the bound paths, if it is."""
-
-    def field_of(c: Float[Array, " m"]) -> Any:
-        return set_paths(world, {p: c[k] for k, p in enumerate(paths)}).galaxy.field
-
     line = probe.sightline(world)
+    fixed = (probe.fractions, cache["electrons"]) if reach is None else None
     return tabulate_field(
-        field_of, _coefficients(world, paths), line, reach_kpc or float(line.distance_kpc)
+        _FieldOf(world, paths),
+        _coefficients(world, paths),
+        line,
+        float(line.distance_kpc) if reach is None else reach,
+        fixed,
     )
 
 

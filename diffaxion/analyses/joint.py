@@ -27,6 +27,7 @@ from .nuisances import (
     bayes_over_masses,
     marginal_limits,
     profile_over_nuisances,
+    uniform_g_draws,
 )
 from .star_clusters import (
     FluxSpectrum,
@@ -59,6 +60,9 @@ class JointResult:
         Draws and diagnostics.
     marginal : list of MarginalLimit
         Bayesian limits under several priors [GeV^-1].
+    headline : dict of str to array, shape (d,)
+        Draws of the posterior with the headline prior, uniform in g: ``g_GeV`` and the bound
+        paths.
     profile_masses_eV : array, shape (k,)
         Masses of the profile limits [eV].
     profile : ProfileResult
@@ -75,6 +79,7 @@ class JointResult:
     analysis: Analysis
     posterior: Posterior
     marginal: list[MarginalLimit]
+    headline: dict[str, np.ndarray]
     profile_masses_eV: np.ndarray
     profile: ProfileResult
     bayes: list[MarginalLimit]
@@ -276,19 +281,19 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
     names = analysis.names
     z = np.stack([posterior.flat(f"{n}_std") for n in names], axis=-1)
     thin = z[:: max(1, len(z) // _MIXTURE_DRAWS)]
-    score, information = strength_moments(analysis.data, jnp.asarray(thin))
-    marginal = marginal_limits(
-        np.asarray(score),
-        np.asarray(information),
-        configuration.coupling.u_max,
-        configuration.coupling.confidence,
-    )
+    moments = [np.asarray(x) for x in strength_moments(analysis.data, jnp.asarray(thin))]
+    coupling = configuration.coupling
+    marginal = marginal_limits(*moments, coupling.u_max, coupling.confidence)
+    index, g = uniform_g_draws(*moments, coupling.u_max, configuration.seed)
+    headline = {"g_GeV": g}
+    for name in names:
+        if name != STRENGTH:
+            headline[name] = posterior.flat(name)[:: max(1, len(z) // _MIXTURE_DRAWS)][index]
     lap("limits under other priors")
 
     report("profile over nuisances", 0.0)
     masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
     fixed = build_analysis(world, configuration, spectra, with_axion=False)
-    coupling = configuration.coupling
     profile = profile_over_nuisances(fixed, masses, coupling.q_threshold or Q_95)
     jax.block_until_ready(profile)
     lap("profile over nuisances")
@@ -297,7 +302,17 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
     bayes = bayes_over_masses(fixed, masses, key, coupling.u_max, coupling.confidence)
     lap("Bayesian limits at fixed masses")
     return JointResult(
-        configuration, world, scans, analysis, posterior, marginal, masses, profile, bayes, seconds
+        configuration,
+        world,
+        scans,
+        analysis,
+        posterior,
+        marginal,
+        headline,
+        masses,
+        profile,
+        bayes,
+        seconds,
     )
 
 

@@ -146,6 +146,24 @@ class MarginalLimit:
     reason: str = ""
 
 
+class _Conditionals:
+    """Posteriors of g/1e-12 GeV^-1 given each draw of the nuisances, on a grid."""
+
+    def __init__(self, score: np.ndarray, information: np.ndarray, common: bool):
+        # The largest likelihood over a >= 0: per draw where only ratios count, else of all.
+        peak = 0.5 * np.maximum(score, 0.0) ** 2 / information
+        self.peak = np.full_like(peak, peak.max()) if common else peak
+        self.score, self.information = score, information
+
+    def cumulative(self, g: np.ndarray, density: np.ndarray | float) -> np.ndarray:
+        """Integral from g[0] to g of density times likelihood, shape (d, n)."""
+        a = g**4
+        log = self.score[:, None] * a - 0.5 * self.information[:, None] * a**2
+        f = np.exp(log - self.peak[:, None]) * density
+        steps = 0.5 * (f[:, 1:] + f[:, :-1]) * np.diff(g)
+        return np.concatenate([np.zeros((f.shape[0], 1)), np.cumsum(steps, axis=1)], axis=1)
+
+
 def marginal_limits(
     score: np.ndarray,
     information: np.ndarray,
@@ -187,33 +205,20 @@ def marginal_limits(
     Kish 1965, Survey Sampling (effective sample size).
     """
     top = np.sqrt(u_max)
-    # The largest value over a >= 0: per draw in a run, where only ratios count, and common to
-    # all draws from the prior.
-    peak = 0.5 * np.maximum(score, 0.0) ** 2 / information
-    peak = np.full_like(peak, peak.max()) if prior_draws else peak
-
-    def likelihood(g: np.ndarray) -> np.ndarray:
-        a = g**4
-        return np.exp(score[:, None] * a - 0.5 * information[:, None] * a**2 - peak[:, None])
-
-    def integrate(g: np.ndarray, density: np.ndarray) -> np.ndarray:
-        """Cumulative integral over g of density times likelihood, shape (d, nodes)."""
-        f = likelihood(g) * density
-        steps = 0.5 * (f[:, 1:] + f[:, :-1]) * np.diff(g)
-        return np.concatenate([np.zeros((f.shape[0], 1)), np.cumsum(steps, axis=1)], axis=1)
-
     linear = np.linspace(0.0, top, nodes)
     low, high = (10.0 ** (x + 12.0) for x in log10_range)
+    logarithmic = np.geomspace(low, min(high, top), nodes)
     grids = {
-        "uniform_g": (linear, np.ones(nodes)),
+        "uniform_g": (linear, 1.0),
         "uniform_g2": (linear, linear),
         "uniform_g4": (linear, linear**3),
-        "log10_g": (np.geomspace(low, min(high, top), nodes), None),
+        "log10_g": (logarithmic, 1.0 / logarithmic),
     }
-    run = np.ones_like(score) if prior_draws else integrate(linear, linear)[:, -1]
+    conditionals = _Conditionals(score, information, prior_draws)
+    run = np.ones_like(score) if prior_draws else conditionals.cumulative(linear, linear)[:, -1]
     limits = []
     for prior, (g, density) in grids.items():
-        cumulative = integrate(g, 1.0 / g if density is None else density)
+        cumulative = conditionals.cumulative(g, density)
         weight = cumulative[:, -1] / run
         kish = float(weight.sum() ** 2 / np.sum(weight**2))
         name = prior
@@ -227,6 +232,49 @@ def marginal_limits(
         g_95 = float(np.interp(level, mixture / mixture[-1], g)) * G_REF_GEV
         limits.append(MarginalLimit(name, g_95, kish))
     return limits
+
+
+def uniform_g_draws(
+    score: np.ndarray, information: np.ndarray, u_max: float, seed: int, nodes: int = 1500
+) -> tuple[np.ndarray, np.ndarray]:
+    """Equally weighted draws of the posterior with a prior uniform in g, from a run uniform in u.
+
+    Nuisance draws are resampled by int dg L / int du L, and each then draws g from its exact
+    conditional posterior by inversion; plain weights u^(-1/2) would have infinite variance.
+
+    Parameters
+    ----------
+    score, information : array, shape (d,)
+        S_k and I_k of the draws, for a = (g/1e-12 GeV^-1)^4.
+    u_max : float
+        End of the run's prior in u.
+    seed : int
+        Seed.
+    nodes : int
+        Nodes of the quadrature.
+
+    Returns
+    -------
+    index : int array, shape (d,)
+        Which draws of the nuisances to take.
+    g_GeV : array, shape (d,)
+        Couplings that go with them [GeV^-1].
+
+    References
+    ----------
+    Kitagawa 1996, J. Comput. Graph. Stat. 5, 1 (systematic resampling).
+    """
+    rng = np.random.default_rng(seed)
+    g = np.linspace(0.0, np.sqrt(u_max), nodes)
+    conditionals = _Conditionals(score, information, common=False)
+    cumulative = conditionals.cumulative(g, 1.0)
+    weight = cumulative[:, -1] / conditionals.cumulative(g, g)[:, -1]
+    d = weight.size
+    steps = (np.arange(d) + rng.uniform()) / d
+    index = np.minimum(np.searchsorted(np.cumsum(weight) / weight.sum(), steps), d - 1)
+    levels = rng.uniform(size=d)
+    values = [np.interp(x, cumulative[k] / cumulative[k, -1], g) for k, x in zip(index, levels)]
+    return index, np.array(values) * G_REF_GEV
 
 
 def bayes_over_masses(

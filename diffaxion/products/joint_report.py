@@ -19,8 +19,8 @@ from .limit_files import LimitCurve
 from .plot_style import save_figure
 from .posterior_files import parameter_summary, write_posterior
 from .posterior_plots import plot_corner, plot_nuisances
-from .reproduction import comparison_table
 from .report import Image, Note, Table, Verbatim, write_report
+from .reproduction import comparison_table
 from .xray import limit_figure, limit_table, scan_curve, write_limit_files
 
 _G_LABEL = r"$g_{a\gamma\gamma}$ [$10^{-12}$ GeV$^{-1}$]"
@@ -129,7 +129,7 @@ def joint_summary(result: JointResult, record: Mapping[str, Any]) -> dict[str, A
 
 
 def corner_draws(result: JointResult) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Draws and labels of the corner plot: g, log10 m, and the nuisances.
+    """Draws and labels of the corner plot, with the prior uniform in g.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def corner_draws(result: JointResult) -> tuple[dict[str, np.ndarray], dict[str, 
 
     Returns
     -------
-    draws : dict of str to array, shape (chains, draws)
+    draws : dict of str to array, shape (d,)
         g [1e-12 GeV^-1], log10 of the mass [eV], nuisances in their units.
     labels : dict of str to str
         LaTeX labels.
@@ -147,14 +147,13 @@ def corner_draws(result: JointResult) -> tuple[dict[str, np.ndarray], dict[str, 
     ----------
     None: a selection.
     """
-    draws = {"g": result.g_GeV() / G_REF_GEV}
+    found = result.headline
+    draws = {"g": found["g_GeV"] / G_REF_GEV}
     labels = {"g": _G_LABEL, **result.analysis.data.bindings.labels}
-    if MASS in result.analysis.names:
-        draws["log10_m"] = np.log10(result.posterior.draws[MASS])
+    if MASS in found:
+        draws["log10_m"] = np.log10(found[MASS])
         labels["log10_m"] = _M_LABEL
-    for name in result.analysis.names:
-        if name not in (MASS, STRENGTH):
-            draws[name] = result.posterior.draws[name]
+    draws |= {n: found[n] for n in result.analysis.names if n not in (MASS, STRENGTH)}
     return draws, labels
 
 
@@ -187,7 +186,9 @@ def write_joint_products(folder: Path, result: JointResult, record: Mapping[str,
     write_limit_files(
         folder, [*scans, *with_nuisances], [f"configuration {record.get('config_sha256')}"]
     )
-    write_posterior(folder / "posterior.h5", result.posterior, {"g_GeV": result.g_GeV()}, record)
+    write_posterior(
+        folder / "posterior.h5", result.posterior, result.g_GeV(), result.headline, record
+    )
     summary = joint_summary(result, record)
     write_json(folder / "summary.json", summary)
 
@@ -253,7 +254,10 @@ def _sections(
             "Bayesian limits with all nuisances and the mass marginalised. The lower end of the "
             "log-uniform prior decides its limit.",
         ),
-        Image(figures["corner.png"], "Posterior of coupling, mass and nuisance parameters."),
+        Image(
+            figures["corner.png"],
+            "Posterior of coupling, mass and nuisance parameters, prior uniform in g.",
+        ),
     ]
     if "nuisances.png" in figures:
         posterior_items.append(

@@ -15,14 +15,16 @@ from ..provenance import atomic_write, jsonable
 def write_posterior(
     path: str | Path,
     posterior: Posterior,
-    derived: Mapping[str, np.ndarray],
+    g_GeV: np.ndarray,
+    headline: Mapping[str, np.ndarray],
     record: Mapping[str, Any],
 ) -> Path:
     """Write ``posterior.h5``: one dataset per parameter, shape (chains, draws).
 
-    Groups: ``parameters`` (dotted paths in their units), ``standardised`` (their standard
-    normals), ``derived``, ``sampler`` (divergences, energies, steps). The provenance record is
-    the JSON attribute ``provenance`` of the file.
+    Groups: ``parameters`` (dotted paths in their units, prior uniform in g^2) and
+    ``standardised`` (their standard normals), ``uniform_g`` (equally weighted draws with the
+    headline prior), ``sampler`` (divergences, energies, steps). The provenance record is the
+    JSON attribute ``provenance`` of the file.
 
     Parameters
     ----------
@@ -30,8 +32,10 @@ def write_posterior(
         Destination.
     posterior : Posterior
         Draws, shape (chains, draws).
-    derived : mapping of str to array
-        Further quantities per draw, shape (chains, draws), unit in the name.
+    g_GeV : array, shape (chains, draws)
+        Couplings of the run [GeV^-1].
+    headline : mapping of str to array, shape (d,)
+        Draws with the prior uniform in g, by path.
     record : mapping
         Provenance: seed, versions, configuration.
 
@@ -55,8 +59,9 @@ def write_posterior(
             for name, values in posterior.draws.items():
                 group = "standardised" if name.endswith("_std") else "parameters"
                 file.create_dataset(f"{group}/{name.removesuffix('_std')}", data=values)
-            for name, values in derived.items():
-                file.create_dataset(f"derived/{name}", data=values)
+            file.create_dataset("parameters/g_GeV", data=g_GeV)
+            for name, values in headline.items():
+                file.create_dataset(f"uniform_g/{name}", data=values)
             for name in ("diverging", "saturated", "energy", "accept_prob", "num_steps"):
                 file.create_dataset(f"sampler/{name}", data=getattr(posterior, name))
 

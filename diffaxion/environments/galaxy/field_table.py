@@ -42,6 +42,9 @@ class FieldTable(eqx.Module):
         Derivatives with respect to the m coefficients [muG per unit of c].
     centre : float array, shape (m,)
         Coefficients of the tabulated field.
+    n_e_cm3 : float array, shape (t,), or None
+        Electron density at the nodes, where these serve as they are because the distance is
+        fixed [cm^-3]; None where paths end at varying distances.
     """
 
     s_kpc: Float[Array, " t"]
@@ -49,6 +52,7 @@ class FieldTable(eqx.Module):
     b_muG: Float[Array, "t 2"]
     slope_muG: Float[Array, "t 2 m"]
     centre: Float[Array, " m"]
+    n_e_cm3: Float[Array, " t"] | None = None
 
     def sample(
         self,
@@ -75,8 +79,10 @@ class FieldTable(eqx.Module):
         LinePath
             Field [muG] and density [cm^-3] at n + 2k nodes.
         """
-        s = node_positions(sightline, _Jumps(self.crossings_kpc), fractions)
         b = self.b_muG + self.slope_muG @ (coefficients - self.centre)
+        if self.n_e_cm3 is not None:
+            return LinePath(self.s_kpc, b[:, 0], b[:, 1], self.n_e_cm3)
+        s = node_positions(sightline, _Jumps(self.crossings_kpc), fractions)
         b_l, b_b = linear_interpolate(s, self.s_kpc, b).T
         return LinePath(s, b_l, b_b, linear_interpolate(s, *electrons))
 
@@ -94,24 +100,40 @@ class _Jumps(MagneticField):
         return jnp.minimum(self.at_kpc, sightline.distance_kpc)
 
 
+@eqx.filter_jit
+def _crossings(field_of: Callable, c: Array, line: SightLine) -> Array:
+    return field_of(c).crossings_kpc(line)
+
+
+@eqx.filter_jit
+def _transverse(field_of: Callable, c: Array, line: SightLine, s: Array) -> Array:
+    """(B_l, B_b) at distances s [muG], shape (t, 2)."""
+    b = jax.vmap(lambda x: field_of(c)(line.position_kpc(x)))(s)
+    return b @ jnp.stack(line.transverse_basis()).T
+
+
 def tabulate_field(
     field_of: Callable[[Float[Array, " m"]], MagneticField],
     centre: Float[Array, " m"],
     sightline: SightLine,
     reach_kpc: float,
+    fixed: tuple[Array, tuple[Array, Array]] | None = None,
 ) -> FieldTable | None:
     """Table of a field along a direction, or None where it is not affine in its coefficients.
 
     Parameters
     ----------
     field_of : callable
-        Coefficients c, shape (m,), to the field.
+        Coefficients c, shape (m,), to the field; a pytree, so that targets share a program.
     centre : float array, shape (m,)
         Where the table is made.
     sightline : SightLine
         Direction and Sun.
     reach_kpc : float
         Largest distance needed [kpc].
+    fixed : tuple, optional
+        Base fractions of the nodes and the table (s [kpc], n_e [cm^-3]) of the electrons, where
+        the distance is ``reach_kpc`` always: the table then holds just the nodes of the path.
 
     Returns
     -------
@@ -124,33 +146,26 @@ def tabulate_field(
     None: a table.
     """
     line = eqx.tree_at(lambda x: x.distance_kpc, sightline, jnp.asarray(reach_kpc, float))
-    e_l, e_b = line.transverse_basis()
-    nodes = jnp.linspace(0.0, 1.0, _NODES)
-
-    @jax.jit
-    def crossings(c: Array) -> Array:
-        return field_of(c).crossings_kpc(line)
-
-    @jax.jit
-    def transverse(c: Array, s: Array) -> Array:
-        b = jax.vmap(lambda x: field_of(c)(line.position_kpc(x)))(s)
-        return jnp.stack([b @ e_l, b @ e_b], axis=1)
-
-    every = crossings(centre)
+    nodes = jnp.linspace(0.0, 1.0, _NODES) if fixed is None else fixed[0]
+    every = _crossings(field_of, centre, line)
     # Crossings that the line does not meet are padded to its end: here they can be left out.
     at = every[np.asarray(every) < reach_kpc]
     s = node_positions(line, _Jumps(at), nodes)
-    start = transverse(centre, s)
+    start = _transverse(field_of, centre, line, s)
     # A unit step in each coefficient gives the exact slope of an affine law; a second, joint
     # step of unequal sizes shows whether it is one.
     size = jnp.where(centre == 0.0, 1.0, jnp.abs(centre))
     steps = jnp.diag(size)
     slope = jnp.zeros((*start.shape, centre.size))
     for k, d in enumerate(steps):
-        slope = slope.at[..., k].set((transverse(centre + d, s) - start) / d[k])
+        there = _transverse(field_of, centre + d, line, s)
+        slope = slope.at[..., k].set((there - start) / d[k])
     joint = centre + size * jnp.linspace(0.3, 0.7, centre.size)
-    departure = jnp.max(jnp.abs(transverse(joint, s) - start - slope @ (joint - centre)))
-    moved = jnp.max(jnp.abs(crossings(joint) - every), initial=0.0)
+    departure = jnp.max(
+        jnp.abs(_transverse(field_of, joint, line, s) - start - slope @ (joint - centre))
+    )
+    moved = jnp.max(jnp.abs(_crossings(field_of, joint, line) - every), initial=0.0)
     if not (float(departure) < _AFFINE_MUG and float(moved) == 0.0):
         return None
-    return FieldTable(s, at, start, slope, centre)
+    n_e = None if fixed is None else linear_interpolate(s, *fixed[1])
+    return FieldTable(s, at, start, slope, centre, n_e)
