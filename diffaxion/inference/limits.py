@@ -397,23 +397,3 @@ def power_constrained(a_95: Array, minus1: Array) -> Float[Array, "..."]:
     Cowan, Cranmer, Gross, Vitells 2011 (arXiv:1105.3166).
     """
     return jnp.maximum(a_95, minus1)
-
-
-def local_significance(ts: ArrayLike) -> Float[Array, "..."]:
-    """Z = sqrt(TS) of one mass; a global one needs toys over the mass grid.
-
-    Parameters
-    ----------
-    ts : float array, shape (...)
-        Test statistic, >= 0.
-
-    Returns
-    -------
-    float array, shape (...)
-        Standard deviations, with zero gradient at TS = 0.
-
-    References
-    ----------
-    Cowan et al. 2011 (arXiv:1007.1727), equation (52).
-    """
-    return safe_sqrt(jnp.asarray(ts, float))

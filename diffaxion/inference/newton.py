@@ -1,16 +1,9 @@
 """The one Newton solver: maxima and level crossings of a likelihood with nuisances.
 
-The objective F and its unknowns x = (a, zeta, A) are those of :mod:`.problem`. The tail A is
-eliminated first, then zeta by a Schur complement with floored eigenvalues:
-
-    maximum:   da = -(F_a - F_az H_zz^-1 F_z) / (F_aa - F_az H_zz^-1 F_za)
-    crossing:  da = 2 (D^1/2 - d^1/2) D^1/2 / (F_a - F_z H_zz^-1 F_za)
-               (Newton for D^1/2 = d^1/2; D = F_max - F + F_z H_zz^-1 F_z/2, d = q/2)
-    both:      dzeta = -H_zz^-1 (F_z + F_za da).
-
-The loop ends at the rounding error of F or after a fixed number of steps. Derivatives of a
-solution do not come from the steps but from the implicit function theorem at the root, as a
-custom rule that composes to any order; for the crossing this is the envelope theorem,
+The objective F and its unknowns x = (a, zeta, A) are those of :mod:`.problem`, the steps those of
+:mod:`.steps`. The loop ends at the rounding error of F or after a fixed number of steps.
+Derivatives of a solution do not come from the steps but from the implicit function theorem at the
+root, as a custom rule that composes to any order; for the crossing this is the envelope theorem,
 da/dt = -[d_t F(crossing) - d_t F(maximum)]/F_a.
 """
 
@@ -21,14 +14,22 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ..numerics import safe_divide, safe_norm
-from .problem import Expansion, Problem
+from ..numerics import safe_divide
+from .problem import Problem
+from .steps import (
+    LONGEST,
+    Goal,
+    at_bounds,
+    clip,
+    eliminate_tail,
+    newton_step,
+    profile_curvature,
+)
 
-_LONGEST = 1.5  # longest step in zeta, in units of its width
-_FLOOR_GAUSSIAN, _FLOOR_BOX = 0.3, 0.05  # least curvature in those units along which to step
-_FLAT = 1e-3  # curvature above which it is trusted
+_FARTHEST, _FARTHEST_CROSSING = 1e3, 3.0  # longest steps in zeta, however many succeeded
+_ALONE = 0.1  # gain in 2 F from the strength alone above which only the strength moves
 
 
 class Solution(NamedTuple):
@@ -61,175 +62,110 @@ class Solution(NamedTuple):
     blocked: Array
 
 
-class Goal(NamedTuple):
-    """What a step aims at: the maximum, with or without the strength, or a crossing."""
-
-    free: Array
-    crossing: Array
-    top: Array
-    drop: Array
-    origin: Array
-    scale: Array
-
-
-def _at_bounds(problem: Problem, x: Array, gradient: Array) -> Array:
-    low = (x[1:] <= problem.lower) & (gradient[1:] < 0.0)
-    high = (x[1:] >= problem.upper) & (gradient[1:] > 0.0)
-    return jnp.concatenate([jnp.zeros(1, bool), low | high])
-
-
-def _eliminate_tail(e: Expansion, held: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Value, gradient and Hessian of the core at the best tail, and the tail's own pieces."""
-    n = e.core.shape[0]
-    core_held, tail_held = held[:n], held[n:]
-    gradient = jnp.where(held, 0.0, e.gradient)
-    slope, tail = gradient[:n], gradient[n:]
-    cross = jnp.where(core_held[:, None] | tail_held, 0.0, e.cross)
-    curve = jnp.where(tail_held, -1.0, jnp.minimum(e.diagonal, -1e-300))
-    core = jnp.where(core_held[:, None] | core_held, 0.0, e.core)
-    core = core - jnp.diag(jnp.where(core_held, 1.0, 0.0))
-    value = e.value - 0.5 * jnp.sum(tail**2 / curve)
-    ratio = cross / curve
-    return value, slope - ratio @ tail, core - ratio @ cross.T, tail, cross, curve
-
-
-def _shifted(e: Expansion, shift: Array) -> Expansion:
-    """The same quadratic, expanded around x + shift."""
-    n = e.core.shape[0]
-    head, rest = shift[:n], shift[n:]
-    turn = jnp.concatenate([e.core @ head + e.cross @ rest, head @ e.cross + e.diagonal * rest])
-    value = e.value + shift @ (e.gradient + 0.5 * turn)
-    return e._replace(value=value, gradient=e.gradient + turn)
-
-
-def _floored(hessian: Array, floor: Array) -> tuple[Array, Array]:
-    """Eigenvalues of -hessian made safe to divide by, and its eigenvectors.
-
-    A clearly positive curvature is used as it is; a flat or negative one is replaced by its
-    size, at least ``floor``, so that the step climbs and stays short.
-    """
-    w, v = jnp.linalg.eigh(-hessian)
-    return jnp.where(w > _FLAT, w, jnp.maximum(jnp.abs(w), v.T**2 @ floor)), v
-
-
-def _solve(
-    problem: Problem, x: Array, e: Expansion, held: Array, goal: Goal
-) -> tuple[Array, Array]:
-    """Damped step and Newton decrement with the held coordinates staying where they are."""
-    value, slope, core, tail, cross, curve = _eliminate_tail(e, held)
-    n = core.shape[0]
-    steep = jnp.abs(core[0, 0])
-    first = jax.lax.rsqrt(jnp.where(steep > 0.0, steep, 1.0))
-    unit = jnp.concatenate([first[None], _units(problem)[: n - 1]])
-    floor = jnp.where(problem.gaussian[: n - 1], _FLOOR_GAUSSIAN, _FLOOR_BOX)
-    floor = jnp.concatenate([jnp.array([_FLOOR_BOX]), floor])
-    g, h = slope * unit, core * unit * unit[:, None]
-    # A crossing treats the strength apart: its row is cut loose before the nuisances are solved.
-    apart = goal.crossing & (jnp.arange(n) == 0)
-    loose = jnp.where(apart | apart[:, None], -jnp.eye(n), h)
-    w, v = _floored(loose, floor)
-    pull = jnp.where(apart, 0.0, g)
-    step = v @ ((v.T @ pull) / w)
-    decrement = pull @ step
-    # Newton for the root of the depth below the top, which is linear in a for a parabola;
-    # value + g P g/2 is the height of the profile at a, ga its slope.
-    mixed = jnp.where(apart, 0.0, h[0])
-    ga = g[0] + mixed @ step
-    depth = goal.top - value - 0.5 * decrement
-    below = goal.crossing & (depth > 1e-6 * goal.drop) & (ga < 0.0)
-    root = jnp.sqrt(jnp.where(below, depth, 1.0))
-    missing = 2.0 * (jnp.sqrt(goal.drop) - root) * root
-    far = 2.0 * (jnp.abs(x[0] - goal.origin) + goal.scale) / first
-    da = jnp.clip(jnp.where(below, missing / jnp.where(below, -ga, 1.0), far), -far, far)
-    along = (v @ ((v.T @ mixed) / w)).at[0].set(1.0)
-    step = step + jnp.where(goal.crossing, along * da, 0.0)
-    shorten = jnp.minimum(1.0, safe_divide(jnp.asarray(_LONGEST), safe_norm(step[1:]), 1.0))
-    dcore = step * unit * shorten
-    dtail = -(tail + cross.T @ dcore) / curve
-    decrement = decrement - jnp.sum(tail**2 / curve)
-    return jnp.where(held, 0.0, jnp.concatenate([dcore, dtail])), decrement
-
-
-def _units(problem: Problem) -> Array:
-    """Natural step of each nuisance: its prior width, or half its box."""
-    half = 0.5 * (problem.upper - problem.lower)
-    box = jnp.where(jnp.isfinite(half), half, 1.0)
-    return jnp.where(problem.gaussian, problem.width, box)
-
-
-def _newton_step(problem: Problem, x: Array, e: Expansion, goal: Goal) -> tuple[Array, ...]:
-    """Damped step inside the box, Newton decrement, and the coordinates held at a bound."""
-    held = _at_bounds(problem, x, e.gradient).at[0].set(~goal.free)
-
-    def attempt(k: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        # Coordinates that would leave the box go to its face; the others are solved again.
-        step, decrement, stay = carry
-        inside = _clip(problem, x + step)
-        stay = stay | (inside != x + step)
-        shift = jnp.where(stay, inside - x, 0.0)
-        rest, now = _solve(problem, x, _shifted(e, shift), stay, goal)
-        return shift + rest, jnp.where(k == 0, now, decrement), stay
-
-    begin = (jnp.zeros_like(x), jnp.zeros(()), held)
-    step, decrement, _ = jax.lax.fori_loop(0, 3, attempt, begin)
-    return step, decrement, held
-
-
-def _clip(problem: Problem, x: Array) -> Array:
-    return jnp.concatenate([x[:1], jnp.clip(x[1:], problem.lower, problem.upper)])
-
-
 class _Search(NamedTuple):
     best: Solution
+    merit: Array
+    promise: Array
     step: Array
+    plain: Array
+    kind: Array
     fraction: Array
+    longest: Array
+    low: Array
+    high: Array
     refused: Array
 
 
-def iterate(problem: Problem, start: Array, data: PyTree, goal: Goal, iterations: int) -> Solution:
-    """Newton steps towards a goal; a crossing first relaxes its nuisances for a quarter as many.
+_CLIMB, _RIDGE, _MOVE = range(3)  # what a step must do: raise F, raise F or max_a F, be finite
 
-    Off the ridge of the profile the slope of F in the strength means little. Each pass expands F
-    at one point; a point outside the domain, or one that does not climb as promised, costs a pass
-    in which the step is shortened. The loop carries no derivative, see :func:`attach`.
+
+def iterate(problem: Problem, start: Array, data: PyTree, goal: Goal, iterations: int) -> Solution:
+    """Newton steps towards a goal, each judged before the next.
+
+    The strength goes first on the way to a maximum: products of strength and factors make curved
+    valleys, along which the other steps are judged by F at the best strength. On the way to a
+    crossing the nuisances go first, and the strength stays between values known to be too low and
+    too high. A point outside the domain, or one that does not climb as promised, costs a pass in
+    which the step is shortened. The loop carries no derivative, see :func:`attach`.
     """
-    relax = jnp.where(goal.crossing, iterations // 4, 0)
-    last = iterations + relax
+    last = jnp.where(goal.crossing, 2 * iterations, iterations)
 
     def going(carry: tuple[Array, _Search]) -> Array:
         k, (best, *_) = carry
         # Rounding errors of gradient and value are the floor of decrement and residual.
         flat = best.decrement < 1e-22
         level = jnp.abs(best.residual) < 1e-15 * (1.0 + jnp.abs(best.value))
-        return (k <= last) & ~(flat & level & (k > relax + 1))
+        return (k <= last) & ~(flat & level & (k > 1))
 
     def advance(carry: tuple[Array, _Search]) -> tuple[Array, _Search]:
-        k, search = carry
-        best = search.best
-        x = _clip(problem, best.x + search.fraction * search.step)
+        k, old = carry
+        x = clip(problem, old.best.x + old.fraction * old.step)
         e = problem.expansion(x, data)
+        held = at_bounds(problem, x, e.gradient).at[0].set(~goal.free)
+        climbing = goal.free & ~goal.crossing
+        height, slope, core, *_ = eliminate_tail(e, held)
+        bent = climbing & (core[0, 0] < 0.0)
+        pull = jnp.where(bent, slope[0] ** 2 / jnp.where(bent, -core[0, 0], 1.0), 0.0)
+        merit = jnp.where(climbing, height + 0.5 * pull, e.value)
+
         inside = jnp.isfinite(e.value)
         # Below the rounding error of F every step is good enough.
         noise = 1e-12 * (1.0 + jnp.abs(e.value))
-        promised = 1e-4 * search.fraction * best.decrement
-        climbs = e.value >= best.value + promised - noise
-        good = inside & (climbs | (goal.crossing & (k > relax)) | (k == 0))
-        now = goal._replace(crossing=goal.crossing & (k >= relax), free=goal.free & (k >= relax))
-        step, decrement, held = _newton_step(problem, x, e, now)
+        hope = 1e-4 * old.fraction
+        climbs = e.value >= old.best.value + hope * old.best.decrement - noise
+        climbs |= (old.kind == _RIDGE) & (merit >= old.merit + hope * old.promise - noise)
+        good = inside & (climbs | (old.kind == _MOVE) | (k == 0))
+        farthest = jnp.where(goal.crossing, _FARTHEST_CROSSING, _FARTHEST)
+        longest = jnp.minimum(old.longest * jnp.where(good, 2.0, 0.5), farthest)
+        # F above the level proves the strength too low; below it, on the ridge, too high.
         residual = jnp.where(goal.crossing, e.value - goal.top + goal.drop, 0.0)
-        bend = profile_curvature(problem, e, held)
-        here = Solution(x, e.value, decrement, residual, held, bend, best.blocked)
-        chosen = jax.tree.map(lambda new, old: jnp.where(good, new, old), here, best)
-        refused = jnp.where(inside, search.refused, k)
-        chosen = chosen._replace(blocked=(refused > last - 4) & (refused > 0))
-        fraction = jnp.where(good, 1.0, 0.3 * search.fraction)
-        return k + 1, _Search(chosen, jnp.where(good, step, search.step), fraction, refused)
+        low = jnp.where(good & (residual > 0.0), jnp.maximum(old.low, x[0]), old.low)
+        now = goal._replace(longest=longest, low=low, high=old.high)
+        alone = climbing & (pull > _ALONE)
+        step = newton_step(problem, x, e, held, alone, now)
+        over = good & ~step.relax & (residual < 0.0)
+        high = jnp.where(over, jnp.minimum(old.high, x[0]), old.high)
+        # A better branch of the nuisances may lift F where it seemed too low: search on.
+        high = jnp.where(high - low <= 1e-6 * (high - goal.origin), jnp.inf, high)
 
-    x, zero = _clip(problem, start), jnp.zeros(())
-    nowhere = Solution(
-        x, -jnp.inf * jnp.ones(()), zero, zero, jnp.zeros(x.shape, bool), zero, jnp.zeros((), bool)
+        bend = profile_curvature(problem, e, held)
+        here = Solution(x, e.value, step.decrement, residual, held, bend, old.best.blocked)
+        chosen = jax.tree.map(lambda new, kept: jnp.where(good, new, kept), here, old.best)
+        refused = jnp.where(inside, old.refused, k)
+        chosen = chosen._replace(blocked=(refused > last - 4) & (refused > 0))
+        # What the strength alone would gain is in the merit already.
+        promise = jnp.where(alone, step.decrement, jnp.maximum(step.decrement - pull, 0.0))
+        kind = jnp.where(climbing & ~alone, _RIDGE, _CLIMB)
+        kind = jnp.where(goal.crossing & ~step.relax, _MOVE, kind)
+        return k + 1, _Search(
+            best=chosen,
+            merit=jnp.where(good, merit, old.merit),
+            promise=jnp.where(good, promise, old.promise),
+            step=jnp.where(good, step.dx, jnp.where(old.fraction < 0.2, old.plain, old.step)),
+            plain=jnp.where(good, step.plain, old.plain),
+            kind=jnp.where(good, kind, old.kind),
+            fraction=jnp.where(good, 1.0, 0.3 * old.fraction),
+            longest=longest,
+            low=low,
+            high=high,
+            refused=refused,
+        )
+
+    x, zero, bottom = clip(problem, start), jnp.zeros(()), jnp.asarray(-jnp.inf)
+    nothing, nobody = jnp.zeros((), bool), jnp.zeros(x.shape, bool)
+    begin = _Search(
+        best=Solution(x, bottom, zero, zero, nobody, zero, nothing),
+        merit=bottom,
+        promise=zero,
+        step=jnp.zeros_like(x),
+        plain=jnp.zeros_like(x),
+        kind=jnp.asarray(_CLIMB),
+        fraction=zero,
+        longest=jnp.asarray(0.5 * LONGEST),
+        low=goal.origin,
+        high=-bottom,
+        refused=jnp.zeros((), int),
     )
-    begin = _Search(nowhere, jnp.zeros_like(x), zero, jnp.zeros((), int))
     return jax.lax.while_loop(going, advance, (jnp.zeros((), int), begin))[1].best
 
 
@@ -243,7 +179,7 @@ def maximise(
     data: PyTree,
     *,
     fix_strength: bool = False,
-    iterations: int = 16,
+    iterations: int = 30,
 ) -> Solution:
     """Maximum of F from one start; derivatives of x are implicit.
 
@@ -285,7 +221,7 @@ def cross(
     *,
     origin: ArrayLike = 0.0,
     scale: ArrayLike = 1.0,
-    iterations: int = 16,
+    iterations: int = 30,
 ) -> Solution:
     """Strength at which the profile of F has fallen by ``drop`` below its top, above the top.
 
@@ -388,33 +324,3 @@ def _implicit_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     scaled = matrix * columns * rows[:, None] + jnp.diag(jnp.where(dead, 1.0, 0.0))
     moved = -columns * jnp.linalg.solve(scaled, rows * push)
     return out, jnp.where(dead, 0.0, moved)
-
-
-def profile_curvature(problem: Problem, e: Expansion, held: Bool[Array, " n"]) -> Float[Array, ""]:
-    """Second derivative of the profile of F in the strength, F_aa - F_az H_zz^-1 F_za.
-
-    Nuisances in a finite box stay where they are: a flat one that is degenerate with the
-    strength would make the curvature zero, although its box does bound the strength.
-
-    Parameters
-    ----------
-    problem : Problem
-        Likelihood and nuisances.
-    e : Expansion
-        At a maximum over the nuisances.
-    held : bool array, shape (1 + K + h,)
-        Coordinates held at a bound.
-
-    Returns
-    -------
-    float array, shape ()
-        Negative at a maximum; sigma = (-curvature)^(-1/2).
-    """
-    boxed = ~problem.gaussian & jnp.isfinite(problem.upper - problem.lower)
-    stay = held.at[0].set(False) | jnp.concatenate([jnp.zeros(1, bool), boxed])
-    _, _, core, _, _, _ = _eliminate_tail(e, stay)
-    if core.shape[0] == 1:
-        return core[0, 0]
-    flat = jnp.where(problem.gaussian[: core.shape[0] - 1], 0.0, 1e-12)
-    inner = core[1:, 1:] - jnp.diag(flat)
-    return core[0, 0] - core[0, 1:] @ jnp.linalg.solve(inner, core[1:, 0])

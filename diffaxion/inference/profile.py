@@ -18,8 +18,9 @@ from jaxtyping import Array, ArrayLike, Bool, Float, PyTree
 
 from ..numerics import safe_sqrt
 from .limits import Q_95, LimitResult, LimitStatus, constant_bands, power_constrained
-from .newton import Goal, Solution, attach, frozen, iterate, profile_curvature
+from .newton import Solution, attach, frozen, iterate
 from .problem import Problem
+from .steps import Goal, profile_curvature
 
 TOLERANCE = 1e-8
 """Largest Newton decrement and residual in ln L at which a solution counts as converged."""
@@ -93,13 +94,13 @@ def _stages(
         goal = Goal(
             (k == _TOP) | crossing, crossing, peak.value, 0.5 * z**2, peak.x[0], _error(peak)
         )
-        # The first row is the natural start of the stage; only nuisances of the others count.
-        first = jnp.where(k == _NULL, starts[0], jnp.where(k == _END, top.x, null.x))
-        further = last.x if crossing_starts is None else crossing_starts
-        simulated_rows = null.x if crossing_starts is None else crossing_starts
-        later = jnp.where(k >= _MEDIAN, simulated_rows, null.x)
-        rows = jnp.where(k <= _TOP, starts, jnp.where(k == _END, further, later))
-        rows = rows.at[0].set(first)
+        # A crossing starts at the nuisances of the maximum, and in further rows at those given.
+        further, later = last.x, jnp.broadcast_to(null.x, starts.shape)
+        if crossing_starts is not None:
+            further, later = crossing_starts, crossing_starts.at[0].set(null.x)
+        later = jnp.where(k >= _MEDIAN, later, null.x)
+        rows = jnp.where(k == _END, further.at[0].set(top.x), later)
+        rows = jnp.where(k <= _TOP, starts, rows)
         above = peak.x[0] + z * _error(peak)
         strength = jnp.where(crossing, above, jnp.where(k == _TOP, rows[:, 0], 0.0))
         rows = rows.at[:, 0].set(strength)
@@ -166,7 +167,7 @@ def profile_limit(
     crossing_starts: Float[Array, "s n"] | None = None,
     q_threshold: ArrayLike = Q_95,
     bands: Literal["constant", "self_consistent"] = "constant",
-    iterations: int = 16,
+    iterations: int = 30,
 ) -> ProfileResult:
     """Upper limit on the strength with its expectation, differentiable to any order.
 
@@ -180,8 +181,7 @@ def profile_limit(
     data : pytree
         Data and model handed to the likelihood: arguments, never closed over.
     starts : float array, shape (s, 1 + K + h), optional
-        Starts of the fits; default ``problem.start()``. The free fit begins at the null fit
-        instead of the first.
+        Starts of the fits; default ``problem.start()``.
     crossing_starts : float array, shape (s, 1 + K + h), optional
         Nuisances at which the crossings start, z sigma above the maximum; those of the maximum
         (on Asimov data, of the null fit) replace the first. Default: where the starts of the
@@ -283,7 +283,7 @@ def profile_curve(
     start: Float[Array, " n"] | None = None,
     q_threshold: ArrayLike = Q_95,
     bands: Literal["constant", "self_consistent"] = "constant",
-    iterations: int = 16,
+    iterations: int = 30,
     neighbours: bool = True,
     batch_size: int | None = None,
 ) -> ProfileResult:

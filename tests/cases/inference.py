@@ -151,13 +151,6 @@ CASES = [
         ((jnp.zeros(4), jnp.array(4e-12), jnp.array(5e-12)),),
         ("inference.rescale_response",),
     ),
-    Case(
-        "local_significance",
-        inf.local_significance,
-        (jnp.array([0.3, 4.0]),),
-        ((jnp.zeros(2),),),
-        ("inference.local_significance",),
-    ),
     *[
         Case(
             f"gaussian_bayes_limit_{prior}",

@@ -120,6 +120,23 @@ def test_significance_compares_with_the_fit_without_signal(result):
     np.testing.assert_allclose(result.limit.z_local**2, result.limit.ts, rtol=1e-12)
 
 
+def test_fits_converge_for_weak_and_strong_signals():
+    """Curved valleys of strength and factors, a degenerate box, up to 70 sigma of signal."""
+    rng = np.random.default_rng(3)
+    signal = np.repeat([0.0, 0.5, 3.0, 30.0, -1.0], 20)[:, None] * RESPONSE
+    toys = jnp.asarray(signal + 0.3 * rng.normal(size=signal.shape))
+
+    @jax.jit
+    @jax.vmap
+    def fit(data):
+        return profile_limit(PROBLEM, nonlinear_asimov, (points(data), jnp.asarray(RESPONSE)))
+
+    got = fit(toys)
+    assert set(got.limit.status.tolist()) <= {LimitStatus.OK, LimitStatus.NEGATIVE_LIMIT}
+    assert np.max(got.decrement) < 1e-10
+    assert np.all(got.limit.a_95 > got.limit.a_hat)
+
+
 def additive(strength, zeta, data):
     likelihood, response, templates = data
     return likelihood.log_prob(strength * response + zeta @ templates)
