@@ -53,7 +53,7 @@ def test_jit_grad_vmap(case):
     assert len(traces) == before, "new values of the same shape caused a new trace"
 
     stacked = jax.tree.map(lambda x: jnp.stack([x, x]) if eqx.is_array(x) else x, case.args)
-    mapped = eqx.filter_vmap(lambda a: case.function(*a))(stacked)
+    mapped = eqx.filter_jit(eqx.filter_vmap(lambda a: case.function(*a)))(stacked)
     plain, _ = value_and_grad(case.args)
     for one, two in zip(_float_leaves(plain), _float_leaves(mapped), strict=True):
         np.testing.assert_allclose(
