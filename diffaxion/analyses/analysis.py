@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float
 
 from ..environments.galaxy.base import MagneticField
 from ..environments.galaxy.field_table import FieldTable, tabulate_field
+from ..errors import ConfigurationError
 from ..inference.limits import combine, linear_moments
 from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
@@ -146,7 +148,8 @@ class Analysis:
     Raises
     ------
     ConfigurationError
-        If a path is unknown (the nearest are listed) or a value lies outside its prior.
+        If a path is unknown (the nearest are listed), a value lies outside its prior, or a free
+        path has no effect because the signal is the published curve.
     """
 
     def __init__(
@@ -159,11 +162,15 @@ class Analysis:
     ) -> None:
         bindings = Bindings(priors, ties)
         bindings.check(world)
+        # Fixed values and ties hold from the start: what is cached must know them.
+        world = bindings.apply_values(world, {})
         free = (*bindings.names, *bindings.tied_paths)
         field_paths = tuple(p for p in free if p.startswith("galaxy.field"))
+        probes = [_absorbing(probe, (*bindings.paths, *bindings.tied_paths)) for probe in probes]
+        _refuse_idle(probes, free)
         caches = []
         for probe in probes:
-            reach = self._reach(bindings, probe.target)
+            reach = self._reach(world, bindings, probe.target)
             cache = probe.prepare(world, free, reach)
             if "electrons" in cache and "direction" not in probe.touched(free):
                 table = _field_table(world, field_paths, probe, cache, reach)
@@ -174,12 +181,13 @@ class Analysis:
         )
 
     @staticmethod
-    def _reach(bindings: Bindings, target: str) -> float | None:
-        """Largest distance inside the prior, eight standard deviations out [kpc]."""
+    def _reach(world: World, bindings: Bindings, target: str) -> float | None:
+        """Largest distance inside the priors, eight standard deviations out [kpc]."""
         path = f"clusters.{target}.distance_kpc"
-        if path not in bindings.names:
+        if path not in (*bindings.names, *bindings.tied_paths):
             return None
-        return float(bindings.values(jnp.full(bindings.size, 8.0))[path])
+        ends = (bindings.apply(world, jnp.full(bindings.size, z)) for z in (-8.0, 8.0))
+        return max(float(get_path(end, path)) for end in ends)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -208,6 +216,24 @@ class Analysis:
         from ..inference.sample import sample
 
         return sample(numpyro_model, (self.data,), key, **settings)
+
+
+def _absorbing(probe: ClusterSpectrum, bound: Sequence[str]) -> ClusterSpectrum:
+    """The probe, with absorption switched on if its hydrogen column is bound."""
+    if f"clusters.{probe.target}.column_1e22_cm2" in bound:
+        return replace(probe, absorption=True)
+    return probe
+
+
+def _refuse_idle(probes: Sequence[ClusterSpectrum], free: Sequence[str]) -> None:
+    """Raise where a path would act through stellar spectra or areas that no probe uses."""
+    for path in free:
+        users = [p for p in probes if "weights" in p.touched((path,))]
+        if users and all(p.mode == "published" for p in users):
+            raise ConfigurationError(
+                f"parameter path {path!r} has no effect on the published signal curve: remove its "
+                "prior, or use the signal 'anchored'"
+            )
 
 
 def _coefficients(world: World, paths: tuple[str, ...]) -> Float[Array, " m"]:
