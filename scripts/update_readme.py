@@ -1,0 +1,81 @@
+"""Fill the tables of README.md from stored results, between their markers.
+
+    python scripts/update_readme.py REPRODUCTION_FOLDER
+
+The reproduction folder is one written by ``diffaxion reproduce xray``; the speed table is made
+from the newest file of each benchmark in ``benchmarks/results``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _between(text: str, marker: str, content: str) -> str:
+    pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"README.md has no marker {marker}")
+    return pattern.sub(lambda m: m[1] + "\n" + content.strip() + "\n\n" + m[2], text)
+
+
+def _newest(name: str) -> dict:
+    files = sorted((ROOT / "benchmarks" / "results").glob(f"{name}-*.json"))
+    if not files:
+        raise SystemExit(f"no stored result of benchmarks/{name}.py")
+    return json.loads(files[-1].read_text())
+
+
+def speed_table() -> str:
+    """Rows of the README's speed table."""
+    conversion, pipeline = _newest("conversion"), _newest("xray_pipeline")
+    lines = [
+        "| 71 energies, one sight line | 1000 nodes | 4000 nodes |",
+        "|---|---|---|",
+    ]
+    nodes = conversion["nodes"]
+    for label, group, key in (
+        ("Born integral, B and n_e given [ms]", "born_filon", "ms"),
+        ("… value and gradient / forward", "ratios", "born_filon_gradient"),
+        ("JF12 + YMW16 + Born [ms]", "galaxy_born", "ms"),
+        ("… value and gradient in all parameters / forward", "ratios", "galaxy_born_gradient"),
+        ("exact three-state chain [ms]", "exact", "ms"),
+        ("… value and gradient / forward", "ratios", "exact_gradient"),
+        ("gammaALPs transfer matrices, same B and n_e [ms]", "gammaalps_transfer", "ms"),
+        ("… over the exact chain", "ratios", "gammaalps_over_exact"),
+        ("NumPy Born integral, two matrix products [ms]", "numpy_born", "ms"),
+    ):
+        cells = [f"{nodes[n][group][key]:.3g}" for n in ("1000", "4000")]
+        lines.append(f"| {label} | {cells[0]} | {cells[1]} |")
+    lines += [
+        "",
+        "| X-ray pipeline | |",
+        "|---|---|",
+        f"| {pipeline['masses']}-mass limit curves with bands, two targets and joint, warm [s] | "
+        f"{pipeline['limit_curve_warm_cpu_s']:.2g} |",
+        f"| … first call, compilation included [s] | {pipeline['limit_curve_first_cpu_s']:.2g} |",
+        "| gradient of ln L in all "
+        f"{pipeline['pipeline_parameters']} numbers of the model: compile [s] | "
+        f"{pipeline['pipeline_gradient_compile_cpu_s']:.2g} |",
+        f"| … warm [ms] | {1e3 * pipeline['pipeline_gradient_warm_s']:.2g} |",
+        f"| peak memory [MB] | {pipeline['peak_memory_MB']:.0f} |",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    tables = (Path(sys.argv[1]) / "reproduction.md").read_text().replace("### ", "**").strip()
+    tables = re.sub(r"^(\*\*.*)$", r"\1**", tables, flags=re.MULTILINE)
+    text = _between(text, "reproduction", tables)
+    text = _between(text, "speed", speed_table())
+    readme.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
