@@ -1,6 +1,7 @@
 """Analyses: configuration, assembled models, limit curves and the joint run."""
 
 from .analysis import Analysis, AnalysisData, logdensity, numpyro_model, strength_moments
+from .checks import analysis_priors, check_priors, check_spectra
 from .config import Configuration, load_configuration, parse_configuration
 from .joint import JointResult, build_analysis, run_joint, scan_signals
 from .limit_curves import MassScan, limit_curves, response_curve
@@ -30,12 +31,15 @@ __all__ = [
     "JointResult",
     "MarginalLimit",
     "MassScan",
+    "analysis_priors",
     "bayes_over_masses",
     "build_analysis",
     "build_galaxy",
     "build_probe",
     "build_probes",
     "build_world",
+    "check_priors",
+    "check_spectra",
     "limit_curves",
     "load_configuration",
     "logdensity",

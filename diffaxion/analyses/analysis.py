@@ -167,7 +167,7 @@ class Analysis:
         free = (*bindings.names, *bindings.tied_paths)
         field_paths = tuple(p for p in free if p.startswith("galaxy.field"))
         probes = [_absorbing(probe, (*bindings.paths, *bindings.tied_paths)) for probe in probes]
-        _refuse_idle(probes, free)
+        refuse_idle(probes, free)
         caches = []
         for probe in probes:
             reach = self._reach(world, bindings, probe.target)
@@ -225,8 +225,30 @@ def _absorbing(probe: ClusterSpectrum, bound: Sequence[str]) -> ClusterSpectrum:
     return probe
 
 
-def _refuse_idle(probes: Sequence[ClusterSpectrum], free: Sequence[str]) -> None:
-    """Raise where a path would act through stellar spectra or areas that no probe uses."""
+def refuse_idle(probes: Sequence[ClusterSpectrum], free: Sequence[str]) -> None:
+    """Raise where a path would act through stellar spectra or areas that no probe uses.
+
+    Parameters
+    ----------
+    probes : sequence of ClusterSpectrum
+        Forward models.
+    free : sequence of str
+        Bound paths that vary.
+
+    Returns
+    -------
+    None
+        Nothing; paths that have an effect pass.
+
+    Raises
+    ------
+    ConfigurationError
+        If a path has no effect because the signal is the published curve.
+
+    References
+    ----------
+    None: a validation.
+    """
     for path in free:
         users = [p for p in probes if "weights" in p.touched((path,))]
         if users and all(p.mode == "published" for p in users):
@@ -294,8 +316,8 @@ def strength_moments(
 
     def one(draw: Float[Array, " k"]) -> tuple[Array, Array]:
         _, responses = data.responses(draw)
-        return tuple(
-            combine(*(linear_moments(r, p) for r, p in zip(responses, data.points, strict=True)))
-        )
+        pairs = zip(responses, data.points, strict=True)
+        total = combine(*(linear_moments(r, p) for r, p in pairs))
+        return total.score, total.information
 
     return jax.lax.map(one, z, batch_size=32)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ConfigurationError
 from ..observables.world import World
-from ..observables.xray.response import validate_bins
+from ..observables.xray.cluster_spectrum import ClusterSpectrum, PublishedShape
+from ..observables.xray.response import fold_grid, validate_bins
 from ..parameters.bind import Bindings
-from .analysis import MASS, STRENGTH
+from .analysis import MASS, STRENGTH, refuse_idle
 from .config import Configuration
 from .star_clusters import INSTRUMENT, FluxSpectrum
 
@@ -55,8 +57,10 @@ def analysis_priors(configuration: Configuration, with_axion: bool = True) -> di
     return priors
 
 
-def check_priors(world: World, configuration: Configuration) -> None:
-    """Refuse priors that do not fit the world, and mass grids that are none.
+def check_priors(
+    world: World, configuration: Configuration, spectra: Sequence[FluxSpectrum]
+) -> None:
+    """Refuse priors that do not fit the world or the data, and mass grids that are none.
 
     Parameters
     ----------
@@ -64,6 +68,8 @@ def check_priors(world: World, configuration: Configuration) -> None:
         Root tree at its fiducial point.
     configuration : Configuration
         Settings [eV].
+    spectra : sequence of FluxSpectrum
+        Data, shape (n,) each [keV].
 
     Returns
     -------
@@ -74,7 +80,8 @@ def check_priors(world: World, configuration: Configuration) -> None:
     ------
     ConfigurationError
         If a path is unknown (the nearest are listed), a number of a prior is wrong, a fiducial
-        value lies outside its prior, or a range of masses is not 0 < low <= high.
+        value lies outside its prior, a free path has no effect on the signal, or a range of
+        masses is not 0 < low <= high.
 
     References
     ----------
@@ -86,7 +93,19 @@ def check_priors(world: World, configuration: Configuration) -> None:
             raise ConfigurationError(
                 f"mass.{name} = [{low:g}, {high:g}]: expected 0 < low <= high [eV]"
             )
-    Bindings(analysis_priors(configuration, with_axion=False)).check(world)
+    bindings = Bindings(analysis_priors(configuration, with_axion=False))
+    bindings.check(world)
+    outlines = [_outline(s, configuration.model.signal) for s in spectra]
+    refuse_idle(outlines, (*bindings.names, *bindings.tied_paths))
+
+
+def _outline(spectrum: FluxSpectrum, signal: str) -> ClusterSpectrum:
+    """A forward model that knows what it depends on, without the cost of a real one."""
+    curve = jnp.asarray(spectrum.curve)
+    shape = PublishedShape(curve, jnp.ones_like(curve), jnp.ones(()))
+    grid = fold_grid(spectrum.low_keV, spectrum.high_keV, 1)
+    chosen = shape if signal == "published" else None
+    return ClusterSpectrum(spectrum.target, INSTRUMENT, grid, jnp.zeros(2), chosen, None)
 
 
 def check_spectra(world: World, spectra: Sequence[FluxSpectrum], signal: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +13,12 @@ from jaxtyping import Array, Float
 
 from ..constants import G_REF_GEV
 from ..environments.galaxy.sightline import adaptive_fractions
-from ..errors import ConfigurationError
 from ..inference.limits import Q_95
 from ..inference.profile import ProfileResult
 from ..inference.sample import Posterior
 from ..observables.world import World
 from .analysis import MASS, STRENGTH, Analysis, strength_moments
+from .checks import analysis_priors
 from .config import Configuration
 from .limit_curves import JOINT, MassScan, limit_curves
 from .nuisances import (
@@ -173,18 +172,7 @@ def build_analysis(
     ----------
     None: assembly.
     """
-    for path in (STRENGTH, MASS):
-        if path in configuration.priors:
-            section = "coupling" if path == STRENGTH else "mass"
-            raise ConfigurationError(f"priors: {path!r} has its own section [{section}]; remove it")
-    priors: dict[str, Any] = dict(configuration.priors)
-    if with_axion:
-        priors[STRENGTH] = {"dist": "uniform", "low": 0.0, "high": configuration.coupling.u_max}
-        if configuration.mass.fixed_eV is None:
-            low, high = configuration.mass.prior_eV
-            priors[MASS] = {"dist": "log_uniform", "low": low, "high": high}
-        else:
-            priors[MASS] = configuration.mass.fixed_eV
+    priors = analysis_priors(configuration, with_axion)
     numerics = configuration.numerics
     probes = [
         build_probe(
@@ -281,10 +269,11 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
     names = analysis.names
     z = np.stack([posterior.flat(f"{n}_std") for n in names], axis=-1)
     thin = z[:: max(1, len(z) // _MIXTURE_DRAWS)]
-    moments = [np.asarray(x) for x in strength_moments(analysis.data, jnp.asarray(thin))]
+    moments = strength_moments(analysis.data, jnp.asarray(thin))
+    score, information = (np.asarray(x) for x in moments)
     coupling = configuration.coupling
-    marginal = marginal_limits(*moments, coupling.u_max, coupling.confidence)
-    index, g = uniform_g_draws(*moments, coupling.u_max, configuration.seed)
+    marginal = marginal_limits(score, information, coupling.u_max, coupling.confidence)
+    index, g = uniform_g_draws(score, information, coupling.u_max, configuration.seed)
     headline = {"g_GeV": g}
     for name in names:
         if name != STRENGTH:

@@ -208,7 +208,7 @@ def marginal_limits(
     linear = np.linspace(0.0, top, nodes)
     low, high = (10.0 ** (x + 12.0) for x in log10_range)
     logarithmic = np.geomspace(low, min(high, top), nodes)
-    grids = {
+    grids: dict[str, tuple[np.ndarray, np.ndarray | float]] = {
         "uniform_g": (linear, 1.0),
         "uniform_g2": (linear, linear),
         "uniform_g4": (linear, linear**3),

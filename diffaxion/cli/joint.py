@@ -61,9 +61,9 @@ def register(app: typer.Typer) -> None:
         if seed is not None:
             settings = settings.model_copy(update={"seed": seed})
         world = build_world(settings.model)
-        check_priors(world, settings)
         spectra = [published_spectrum(t) for t in settings.model.targets]
         check_spectra(world, spectra, settings.model.signal)
+        check_priors(world, settings, spectra)
         folder = prepare_output(out, "joint", overwrite=overwrite)
         enable_cache()
         report = _progress(quiet)

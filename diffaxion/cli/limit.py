@@ -65,8 +65,8 @@ def register(app: typer.Typer) -> None:
             for t in settings.model.targets
         ]
         world = build_world(settings.model)
-        check_priors(world, settings)
         check_spectra(world, spectra, mode)
+        check_priors(world, settings, spectra)
         folder = prepare_output(out, "limit", overwrite=overwrite)
         enable_cache()
         scans = scan_signals(world, settings, spectra, (mode,), grid)
