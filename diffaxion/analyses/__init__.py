@@ -11,6 +11,7 @@ from .nuisances import (
     marginal_limits,
     profile_loglike,
     profile_over_nuisances,
+    uniform_g_draws,
 )
 from .star_clusters import (
     FluxSpectrum,
@@ -54,5 +55,6 @@ __all__ = [
     "run_joint",
     "scan_signals",
     "strength_moments",
+    "uniform_g_draws",
     "user_spectrum",
 ]

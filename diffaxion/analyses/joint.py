@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import jax
@@ -257,39 +258,34 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
     scans = scan_signals(world, configuration, spectra)
     lap("limit curves")
 
-    report("posterior", 0.0)
-    analysis = build_analysis(world, configuration, spectra)
-    scan = next(
-        s for s in scans[configuration.model.signal] if s.name in (JOINT, spectra[0].target)
-    )
-    posterior = sample_posterior(analysis, configuration, scan, report)
-    lap("posterior")
-
-    report("limits under other priors", 0.0)
-    names = analysis.names
-    z = np.stack([posterior.flat(f"{n}_std") for n in names], axis=-1)
-    thin = z[:: max(1, len(z) // _MIXTURE_DRAWS)]
-    moments = strength_moments(analysis.data, jnp.asarray(thin))
-    score, information = (np.asarray(x) for x in moments)
-    coupling = configuration.coupling
-    marginal = marginal_limits(score, information, coupling.u_max, coupling.confidence)
-    index, g = uniform_g_draws(score, information, coupling.u_max, configuration.seed)
-    headline = {"g_GeV": g}
-    for name in names:
-        if name != STRENGTH:
-            headline[name] = posterior.flat(name)[:: max(1, len(z) // _MIXTURE_DRAWS)][index]
-    lap("limits under other priors")
-
-    report("profile over nuisances", 0.0)
+    # Limits at fixed masses and the posterior compile different programs: side by side they use
+    # two cores.
     masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
-    fixed = build_analysis(world, configuration, spectra, with_axion=False)
-    profile = profile_over_nuisances(fixed, masses, coupling.q_threshold or Q_95)
-    jax.block_until_ready(profile)
-    lap("profile over nuisances")
-    report("Bayesian limits at fixed masses", 0.0)
-    key = jax.random.fold_in(jax.random.key(configuration.seed), 1)
-    bayes = bayes_over_masses(fixed, masses, key, coupling.u_max, coupling.confidence)
-    lap("Bayesian limits at fixed masses")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        beside = pool.submit(limits_with_nuisances, world, configuration, spectra, masses)
+        report("posterior", 0.0)
+        analysis = build_analysis(world, configuration, spectra)
+        scan = next(
+            s for s in scans[configuration.model.signal] if s.name in (JOINT, spectra[0].target)
+        )
+        posterior = sample_posterior(analysis, configuration, scan, report)
+        lap("posterior")
+
+        report("limits under other priors", 0.0)
+        names = analysis.names
+        z = np.stack([posterior.flat(f"{n}_std") for n in names], axis=-1)
+        step = max(1, len(z) // _MIXTURE_DRAWS)
+        thin = jnp.asarray(z[::step])
+        moments = [np.asarray(x) for x in strength_moments(analysis.data, thin)]
+        coupling = configuration.coupling
+        marginal = marginal_limits(*moments, coupling.u_max, coupling.confidence)
+        index, g = uniform_g_draws(*moments, coupling.u_max, configuration.seed)
+        headline = {"g_GeV": g}
+        headline |= {n: posterior.flat(n)[::step][index] for n in names if n != STRENGTH}
+        lap("limits under other priors")
+        report("limits at fixed masses", 0.0)
+        profile, bayes = beside.result()
+        lap("limits at fixed masses")
     return JointResult(
         configuration,
         world,
@@ -303,6 +299,41 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
         bayes,
         seconds,
     )
+
+
+def limits_with_nuisances(
+    world: World, configuration: Configuration, spectra: list[FluxSpectrum], m_a_eV: np.ndarray
+) -> tuple[ProfileResult, list[MarginalLimit]]:
+    """Profile and Bayesian limits with all nuisances at fixed masses.
+
+    Parameters
+    ----------
+    world : World
+        Root tree.
+    configuration : Configuration
+        Settings.
+    spectra : list of FluxSpectrum
+        Data [keV, 1e-4 counts s^-1 keV^-1].
+    m_a_eV : array, shape (k,)
+        Masses [eV].
+
+    Returns
+    -------
+    profile : ProfileResult
+        Fields with leading axis (k,).
+    bayes : list of MarginalLimit
+        Prior uniform in g, one per mass [GeV^-1].
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1007.1727.
+    """
+    analysis = build_analysis(world, configuration, spectra, with_axion=False)
+    coupling = configuration.coupling
+    profile = profile_over_nuisances(analysis, m_a_eV, coupling.q_threshold or Q_95)
+    key = jax.random.fold_in(jax.random.key(configuration.seed), 1)
+    bayes = bayes_over_masses(analysis, m_a_eV, key, coupling.u_max, coupling.confidence)
+    return jax.block_until_ready(profile), bayes
 
 
 def sample_posterior(
