@@ -152,20 +152,20 @@ def tabulate_field(
     at = every[np.asarray(every) < reach_kpc]
     s = node_positions(line, _Jumps(at), nodes)
     start = _transverse(field_of, centre, line, s)
-    # A unit step in each coefficient gives the exact slope of an affine law; a second, joint
-    # step of unequal sizes shows whether it is one.
+    # A unit step in each coefficient gives the exact slope of an affine law; joint steps of
+    # unequal sizes in both directions show whether it is one.
     size = jnp.where(centre == 0.0, 1.0, jnp.abs(centre))
     steps = jnp.diag(size)
     slope = jnp.zeros((*start.shape, centre.size))
     for k, d in enumerate(steps):
         there = _transverse(field_of, centre + d, line, s)
         slope = slope.at[..., k].set((there - start) / d[k])
-    joint = centre + size * jnp.linspace(0.3, 0.7, centre.size)
-    departure = jnp.max(
-        jnp.abs(_transverse(field_of, joint, line, s) - start - slope @ (joint - centre))
-    )
-    moved = jnp.max(jnp.abs(_crossings(field_of, joint, line) - every), initial=0.0)
-    if not (float(departure) < _AFFINE_MUG and float(moved) == 0.0):
-        return None
+    for sign in (1.0, -1.0):
+        shift = sign * size * jnp.linspace(0.3, 0.7, centre.size)
+        there = _transverse(field_of, centre + shift, line, s)
+        departure = float(jnp.max(jnp.abs(there - start - slope @ shift)))
+        moved = jnp.max(jnp.abs(_crossings(field_of, centre + shift, line) - every), initial=0.0)
+        if not (departure < _AFFINE_MUG and float(moved) == 0.0):
+            return None
     n_e = None if fixed is None else linear_interpolate(s, *fixed[1])
     return FieldTable(s, at, start, slope, centre, n_e)
