@@ -228,7 +228,7 @@ def provenance_record(seed: int | None, config: Any) -> dict[str, Any]:
 
     References
     ----------
-    Section "Randomness" of the design: every product stores seed, versions and configuration.
+    None: a record.
     """
     now = datetime.datetime.now(datetime.UTC)
     return {
@@ -265,7 +265,7 @@ def next_free_directory(base: str | Path) -> Path:
 
     References
     ----------
-    Section 7 of the design: the default of ``--out``.
+    None: a convention of the command line.
     """
     base = Path(base)
     number = max(_numbered(base), default=0) + 1
@@ -323,7 +323,7 @@ def prepare_output(
 
     References
     ----------
-    Section 7 of the design.
+    None: a convention of the command line.
     """
     if overwrite and resume:
         raise ConfigurationError("--overwrite and --resume exclude each other: give one of them")

@@ -87,12 +87,26 @@ def check_priors(
     ----------
     None: a validation.
     """
-    for name in ("prior_eV", "grid_eV"):
-        low, high = getattr(configuration.mass, name)
-        if not 0.0 < low <= high < np.inf:
+    mass, numerics = configuration.mass, configuration.numerics
+    for name, single in (("prior_eV", False), ("grid_eV", mass.grid_points == 1)):
+        low, high = getattr(mass, name)
+        if not (0.0 < low < high < np.inf or (single and 0.0 < low == high)):
             raise ConfigurationError(
-                f"mass.{name} = [{low:g}, {high:g}]: expected 0 < low <= high [eV]"
+                f"mass.{name} = [{low:g}, {high:g}]: expected 0 < low < high [eV]"
             )
+    top = mass.prior_eV[1] if mass.fixed_eV is None else mass.fixed_eV
+    if top > numerics.field_structure_above_eV:
+        raise ConfigurationError(
+            f"mass.{'prior_eV' if mass.fixed_eV is None else 'fixed_eV'} reaches {top:g} eV: above "
+            f"numerics.field_structure_above_eV = {numerics.field_structure_above_eV:g} eV "
+            "edges of the field model would set the posterior; `diffaxion limit xray` covers such "
+            "masses with smoothed edges"
+        )
+    if sorted(set(numerics.smoothing_kpc)) != list(numerics.smoothing_kpc):
+        raise ConfigurationError(
+            f"numerics.smoothing_kpc = {list(numerics.smoothing_kpc)}: expected three increasing "
+            "widths [kpc]"
+        )
     bindings = Bindings(analysis_priors(configuration, with_axion=False))
     bindings.check(world)
     outlines = [_outline(s, configuration.model.signal) for s in spectra]

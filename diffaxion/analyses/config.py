@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 
 from ..errors import ConfigurationError, nearest_names
 
@@ -69,7 +69,7 @@ class NumericsSection(_Section):
     energies_per_bin: int = Field(default=5, ge=1, le=20)
     sampler_nodes: int = Field(default=96, ge=16)
     sampler_energies_per_bin: int = Field(default=2, ge=1, le=20)
-    smoothing_kpc: tuple[float, float, float] = (0.05, 0.1, 0.2)
+    smoothing_kpc: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.05, 0.1, 0.2)
     field_structure_above_eV: float = Field(default=1e-10, gt=0)
 
 
@@ -81,7 +81,7 @@ class Configuration(_Section):
     coupling: CouplingSection = CouplingSection()
     sampler: SamplerSection = SamplerSection()
     numerics: NumericsSection = NumericsSection()
-    priors: dict[str, dict[str, Any]] = {}
+    priors: dict[str, dict[str, Any] | float] = {}
     seed: int = 1
 
 

@@ -33,7 +33,7 @@ from .star_clusters import (
     FluxSpectrum,
     build_probe,
     build_probes,
-    build_world,
+    configured_world,
     published_spectrum,
 )
 
@@ -62,7 +62,7 @@ class JointResult:
         Bayesian limits under several priors [GeV^-1].
     headline : dict of str to array, shape (d,)
         Draws of the posterior with the headline prior, uniform in g: ``g_GeV`` and the bound
-        paths.
+        paths; empty where the limit with that prior is refused.
     profile_masses_eV : array, shape (k,)
         Masses of the profile limits [eV].
     profile : ProfileResult
@@ -71,6 +71,8 @@ class JointResult:
         Limits uniform in g with all nuisances marginalised, at the same masses.
     seconds : dict of str to float
         Wall time of each step [s].
+    compile_s : float
+        Part of the posterior's time that went into set-up and compilation [s].
     """
 
     configuration: Configuration
@@ -84,6 +86,7 @@ class JointResult:
     profile: ProfileResult
     bayes: list[MarginalLimit]
     seconds: dict[str, float] = field(default_factory=dict)
+    compile_s: float = float("nan")
 
     def g_GeV(self) -> np.ndarray:
         """Draws of the coupling [GeV^-1], shape (chains, draws)."""
@@ -174,13 +177,14 @@ def build_analysis(
     None: assembly.
     """
     priors = analysis_priors(configuration, with_axion)
-    numerics = configuration.numerics
+    numerics, mass = configuration.numerics, configuration.mass
+    top = mass.prior_eV[1] if mass.fixed_eV is None else mass.fixed_eV
     probes = [
         build_probe(
             s,
             world,
             configuration.model.signal,
-            sampler_fractions(world, s, numerics.sampler_nodes, configuration.mass.prior_eV[1]),
+            sampler_fractions(world, s, numerics.sampler_nodes, top),
             numerics.sampler_energies_per_bin,
         )
         for s in spectra
@@ -253,14 +257,19 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
         seconds[step], clock = time.perf_counter() - clock, time.perf_counter()
 
     report("limit curves", 0.0)
-    world = build_world(configuration.model)
+    world = configured_world(configuration)
     spectra = [published_spectrum(t) for t in configuration.model.targets]
     scans = scan_signals(world, configuration, spectra)
     lap("limit curves")
 
     # Limits at fixed masses and the posterior compile different programs: side by side they use
     # two cores.
-    masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
+    mass = configuration.mass
+    masses = (
+        np.geomspace(*mass.prior_eV, mass.profile_points)
+        if mass.fixed_eV is None
+        else np.array([mass.fixed_eV])
+    )
     with ThreadPoolExecutor(max_workers=1) as pool:
         beside = pool.submit(limits_with_nuisances, world, configuration, spectra, masses)
         report("posterior", 0.0)
@@ -268,7 +277,7 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
         scan = next(
             s for s in scans[configuration.model.signal] if s.name in (JOINT, spectra[0].target)
         )
-        posterior = sample_posterior(analysis, configuration, scan, report)
+        posterior, compile_s = sample_posterior(analysis, configuration, scan, report)
         lap("posterior")
 
         report("limits under other priors", 0.0)
@@ -276,12 +285,17 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
         z = np.stack([posterior.flat(f"{n}_std") for n in names], axis=-1)
         step = max(1, len(z) // _MIXTURE_DRAWS)
         thin = jnp.asarray(z[::step])
-        moments = [np.asarray(x) for x in strength_moments(analysis.data, thin)]
+        score, information = (np.asarray(x) for x in strength_moments(analysis.data, thin))
         coupling = configuration.coupling
-        marginal = marginal_limits(*moments, coupling.u_max, coupling.confidence)
-        index, g = uniform_g_draws(*moments, coupling.u_max, configuration.seed)
-        headline = {"g_GeV": g}
-        headline |= {n: posterior.flat(n)[::step][index] for n in names if n != STRENGTH}
+        marginal = marginal_limits(score, information, coupling.u_max, coupling.confidence)
+        if not posterior.converged:
+            failed = "the chains did not pass the convergence gates"
+            marginal = [MarginalLimit(m.prior, float("nan"), m.kish, failed) for m in marginal]
+        headline = {}
+        if not marginal[0].reason:
+            index, g = uniform_g_draws(score, information, coupling.u_max, configuration.seed)
+            headline = {"g_GeV": g}
+            headline |= {n: posterior.flat(n)[::step][index] for n in names if n != STRENGTH}
         lap("limits under other priors")
         report("limits at fixed masses", 0.0)
         profile, bayes = beside.result()
@@ -298,6 +312,7 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
         profile,
         bayes,
         seconds,
+        compile_s,
     )
 
 
@@ -338,7 +353,7 @@ def limits_with_nuisances(
 
 def sample_posterior(
     analysis: Analysis, configuration: Configuration, scan: MassScan, report: Progress
-) -> Posterior:
+) -> tuple[Posterior, float]:
     """NUTS from a start at a third of the expected limit, where the likelihood is flat.
 
     Parameters
@@ -354,22 +369,31 @@ def sample_posterior(
 
     Returns
     -------
-    Posterior
+    posterior : Posterior
         Draws by dotted path, shape (chains, draws).
+    compile_s : float
+        Time before the second chunk less that of a later one: set-up and compilation [s].
 
     References
     ----------
     Hoffman & Gelman 2014, arXiv:1111.4246.
     """
     settings = configuration.sampler
-    start = {STRENGTH: jnp.sqrt(scan.strength.median[0]) / 3.0}
+    expected = jnp.sqrt(scan.strength.median[0])
+    start = {STRENGTH: jnp.minimum(expected / 3.0, 0.5 * configuration.coupling.u_max)}
     if MASS in analysis.names:
         start[MASS] = jnp.sqrt(jnp.prod(jnp.asarray(configuration.mass.prior_eV)))
     z = analysis.data.bindings.standardise(start)
-    return analysis.sample(
+    ticks = [time.perf_counter()]
+
+    def tick(done: int, total: int, info: dict[str, float]) -> None:
+        ticks.append(time.perf_counter())
+        report("posterior", done / total)
+
+    posterior = analysis.sample(
         jax.random.key(configuration.seed),
         initial={f"{n}_std": z[k] for k, n in enumerate(analysis.names)},
-        progress=lambda done, total, info: report("posterior", done / total),
+        progress=tick,
         chains=settings.chains,
         warmup=settings.warmup,
         draws=settings.draws,
@@ -378,3 +402,5 @@ def sample_posterior(
         max_tree_depth=settings.max_tree_depth,
         dense_mass=settings.dense_mass,
     )
+    chunks = np.diff(ticks)
+    return posterior, float(max(chunks[0] - np.median(chunks), 0.0))

@@ -14,6 +14,7 @@ from ..constants import G_REF_GEV
 from ..inference.limits import Q_95
 from ..inference.problem import Expansion, Problem
 from ..inference.profile import ProfileResult, profile_limit
+from ..parameters.priors import HalfNormalAbove, LogNormal, Normal
 from .analysis import Analysis, AnalysisData, strength_moments
 
 # A uniform prior is a box in z; Phi(4) leaves out 3e-5 of it at each end.
@@ -25,6 +26,10 @@ _ITERATIONS = 12
 _STEP = 1e-4
 # Kish effective sample size of the reweighted draws below which a prior is refused.
 KISH_MIN = 400.0
+# Density at the end of the prior, relative to the highest one, above which the end would set the
+# limit.
+_OPEN_END = 1e-3
+_BATCHES = 10
 
 
 def profile_loglike(
@@ -44,7 +49,8 @@ def profile_loglike(
     Returns
     -------
     float array, shape ()
-        ln L without constraint terms.
+        ln L without Gaussian constraint terms; those of one-sided priors, which are not
+        quadratic in the standard normal, are included.
 
     References
     ----------
@@ -54,7 +60,9 @@ def profile_loglike(
     shared = eqx.tree_at(lambda d: d.world.axion.m_a_eV, shared, mass)
     _, responses = shared.responses(nuisances)
     pairs = zip(shared.points, responses, strict=True)
-    return sum((p.log_prob(strength * r) for p, r in pairs), jnp.zeros(()))
+    free = shared.bindings.free_priors
+    one_sided = [p.penalty(z) for p, z in zip(free, nuisances) if isinstance(p, HalfNormalAbove)]
+    return sum((p.log_prob(strength * r) for p, r in pairs), -sum(one_sided, jnp.zeros(())))
 
 
 def _expand(
@@ -111,7 +119,10 @@ def profile_over_nuisances(
     ----------
     Rolke, Lopez & Conrad 2005, arXiv:physics/0403059; Cowan et al. 2011, arXiv:1007.1727.
     """
-    penalised = np.array(analysis.data.bindings.penalised, bool)
+    # The solver's own penalty is z^2/2: right for normal and log-normal priors, not for others.
+    penalised = np.array(
+        [isinstance(p, Normal | LogNormal) for p in analysis.data.bindings.free_priors], bool
+    )
     box = np.where(penalised, np.inf, _BOX)
     problem = Problem(profile_loglike, penalised, lower=-box, upper=box, expand=_expand)
     rows = [problem.start()]
@@ -162,12 +173,15 @@ class MarginalLimit:
         Effective number of reweighted draws.
     reason : str
         Why the limit was refused, empty if it was not.
+    error_GeV : float
+        Monte Carlo error of the limit, from ten batches of draws [GeV^-1].
     """
 
     prior: str
     g_95_GeV: float
     kish: float
     reason: str = ""
+    error_GeV: float = float("nan")
 
 
 class _Conditionals:
@@ -252,10 +266,26 @@ def marginal_limits(
             reason = f"effective number of reweighted draws {kish:.0f} below {KISH_MIN:.0f}"
             limits.append(MarginalLimit(name, float("nan"), kish, reason))
             continue
-        mixture = (cumulative / run[:, None]).sum(axis=0)
-        g_95 = float(np.interp(level, mixture / mixture[-1], g)) * G_REF_GEV
-        limits.append(MarginalLimit(name, g_95, kish))
+        mixture = cumulative / run[:, None]
+        height = np.diff(mixture.sum(axis=0)) / np.diff(g)
+        if height[-1] > _OPEN_END * height.max():
+            reason = (
+                f"the posterior has not fallen off at g = {g[-1]:.3g}e-12 GeV^-1, the end of the "
+                "prior: raise coupling.u_max"
+            )
+            limits.append(MarginalLimit(name, float("nan"), kish, reason))
+            continue
+        batches = np.array_split(mixture, _BATCHES) if len(mixture) >= 10 * _BATCHES else []
+        quantiles = [_quantile(b.sum(axis=0), g, level) for b in batches]
+        error = float(np.std(quantiles, ddof=1) / np.sqrt(_BATCHES)) if batches else float("nan")
+        g_95 = _quantile(mixture.sum(axis=0), g, level)
+        limits.append(MarginalLimit(name, g_95 * G_REF_GEV, kish, "", error * G_REF_GEV))
     return limits
+
+
+def _quantile(cumulative: np.ndarray, g: np.ndarray, level: float) -> float:
+    """g below which a share ``level`` of a distribution lies."""
+    return float(np.interp(level, cumulative / cumulative[-1], g))
 
 
 def uniform_g_draws(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..constants import G_REF_GEV
+from ..conversion.absorption import photoelectric_cross_section_cm2
 from ..conversion.axion import Axion
 from ..conversion.born import born_probability
 from ..conversion.cluster_shape import AnchoredShape
@@ -25,6 +26,7 @@ from ..likelihoods.gaussian import GaussianPoints, validate_points
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import ClusterSpectrum, PublishedShape
 from ..observables.xray.response import bin_nodes_keV, default_instrument, fold_grid, validate_bins
+from ..parameters.bind import Bindings
 from .config import Configuration, ModelSection
 
 INSTRUMENT = "nustar"
@@ -204,6 +206,32 @@ def build_world(model: ModelSection) -> World:
     )
 
 
+def configured_world(configuration: Configuration) -> World:
+    """World of a configuration with the values that its priors fix, for limits and posterior.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Settings.
+
+    Returns
+    -------
+    World
+        Root tree; free parameters keep their fiducial values.
+
+    Raises
+    ------
+    ConfigurationError
+        On unknown names or paths.
+
+    References
+    ----------
+    None: assembly.
+    """
+    world = build_world(configuration.model)
+    return Bindings(configuration.priors).apply_values(world, {})
+
+
 @eqx.filter_jit
 def _bin_means(path: LinePath, energy_keV: jax.Array, weight: jax.Array) -> jax.Array:
     p = born_probability(path, energy_keV.ravel(), jnp.zeros(()))
@@ -274,7 +302,8 @@ def build_probe(
     Raises
     ------
     ValidityError
-        If a bin leaves the effective area in the mode ``anchored``.
+        If a bin leaves the effective area in the mode ``anchored``, or the photoelectric table
+        where there is a hydrogen column.
 
     References
     ----------
@@ -283,6 +312,11 @@ def build_probe(
     anchored = signal == "anchored"
     area = np.asarray(world.instruments[INSTRUMENT].energy_keV)
     validate_bins(spectrum.low_keV, spectrum.high_keV, (area[0], area[-1]) if anchored else None)
+    absorbed = bool(world.clusters[spectrum.target].column_1e22_cm2 > 0.0)
+    if absorbed:
+        # Inside compiled code energies outside the photoelectric table would be clamped.
+        ends = jnp.array([spectrum.low_keV[0], spectrum.high_keV[-1]])
+        photoelectric_cross_section_cm2(ends)
     return ClusterSpectrum(
         spectrum.target,
         INSTRUMENT,
@@ -291,7 +325,7 @@ def build_probe(
         None if anchored else published_shape(spectrum),
         AnchoredShape() if anchored else None,
         energies_per_bin,
-        bool(world.clusters[spectrum.target].column_1e22_cm2 > 0.0),
+        absorbed,
     )
 
 

@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
         from ..analyses.checks import check_priors, check_spectra
         from ..analyses.config import load_configuration
         from ..analyses.joint import run_joint
-        from ..analyses.star_clusters import build_world, published_spectrum
+        from ..analyses.star_clusters import configured_world, published_spectrum
         from ..products.joint_report import write_joint_products
         from ..provenance import prepare_output, provenance_record
         from ..runtime import enable_cache
@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
         settings = load_configuration(config)
         if seed is not None:
             settings = settings.model_copy(update={"seed": seed})
-        world = build_world(settings.model)
+        world = configured_world(settings)
         spectra = [published_spectrum(t) for t in settings.model.targets]
         check_spectra(world, spectra, settings.model.signal)
         check_priors(world, settings, spectra)

@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
         from ..analyses.checks import check_priors, check_spectra
         from ..analyses.config import check_choice, load_configuration
         from ..analyses.joint import scan_signals
-        from ..analyses.star_clusters import build_world, published_spectrum, user_spectrum
+        from ..analyses.star_clusters import configured_world, published_spectrum, user_spectrum
         from ..products.xray import limit_table, write_scan_products
         from ..provenance import prepare_output, provenance_record, write_json
         from ..runtime import enable_cache
@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
             user_spectrum(t, files[t], mode) if t in files else published_spectrum(t)
             for t in settings.model.targets
         ]
-        world = build_world(settings.model)
+        world = configured_world(settings)
         check_spectra(world, spectra, mode)
         check_priors(world, settings, spectra)
         folder = prepare_output(out, "limit", overwrite=overwrite)

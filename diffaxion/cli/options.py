@@ -44,13 +44,14 @@ def parse_masses(text: str) -> np.ndarray:
             raise ConfigurationError(
                 f"--masses = {text!r}: expected LO:HI:N, for example 1e-13:1e-9:60 [eV]"
             ) from None
-        if not (0.0 < lo <= hi < float("inf")) or n < 1 or len(parts) != 3:
+        span = 0.0 < lo < hi < float("inf") or (n == 1 and 0.0 < lo == hi)
+        if not span or n < 1 or len(parts) != 3:
             raise ConfigurationError(
-                f"--masses = {text!r}: expected 0 < LO <= HI [eV] and N >= 1, as LO:HI:N"
+                f"--masses = {text!r}: expected 0 < LO < HI [eV] and N >= 1, as LO:HI:N"
             )
         masses = np.geomspace(lo, hi, n)
-    if np.any(masses <= 0.0):
-        raise ConfigurationError(f"--masses = {text!r}: masses must be > 0 [eV]")
+    if np.any(masses <= 0.0) or np.any(np.diff(masses) <= 0.0):
+        raise ConfigurationError(f"--masses = {text!r}: expected increasing masses > 0 [eV]")
     return masses
 
 

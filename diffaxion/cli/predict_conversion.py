@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from ..errors import ConfigurationError, ValidityError
+from ..errors import ConfigurationError, DiffaxionWarning, ValidityError
 from .options import Json, emit, parse_numbers
 
 
@@ -140,6 +141,13 @@ def predict_conversion(
     if column_1e22_cm2 > 0.0:
         sigma = photoelectric_cross_section_cm2(energy)
     path = eqx.filter_jit(sample_path)(line, galaxy.field, density_model, uniform_fractions(nodes))
+    if m_a_eV > 1e-10:
+        warnings.warn(
+            f"m_a = {m_a_eV:g} eV is above 1e-10 eV: edges of the field model and the ends of the "
+            "line set this probability (FIELD_STRUCTURE); do not quote it as a prediction",
+            DiffaxionWarning,
+            stacklevel=2,
+        )
     axion = Axion.from_g(m_a_eV, coupling_GeV)
     if sigma is not None:
         n_h = uniform_hydrogen_cm3(jnp.asarray(column_1e22_cm2 * 1e22), path.s_kpc)

@@ -42,7 +42,7 @@ def parse_prior(spec: Any, path: str = "prior") -> Prior:
 
     References
     ----------
-    Section 6 of the statistics: parameters are sampled as standard normals.
+    Betancourt & Girolami 2013, arXiv:1312.0906 (non-centred parametrisation).
     """
     if isinstance(spec, Prior):
         return spec

@@ -71,7 +71,7 @@ def unit_of(path: str) -> str:
 
     References
     ----------
-    Section 2 of the design: units stand in the names of the leaves.
+    None: units stand in the names of the leaves.
     """
     suffix = _suffix(_leaf_name(path))
     return "" if suffix is None else UNIT_SUFFIXES[suffix][0]
@@ -93,7 +93,7 @@ def latex_label(path: str) -> str:
 
     References
     ----------
-    Section 2 of the design: units stand in the names of the leaves.
+    None: units stand in the names of the leaves.
     """
     name = _leaf_name(path)
     suffix = _suffix(name)

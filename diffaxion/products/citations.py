@@ -30,7 +30,7 @@ def collect_references(*objects: Any, software: bool = True) -> list[str]:
 
     References
     ----------
-    Section 2 of the design: each module class carries its ``references``.
+    None: a walk over the ``references`` of the classes.
     """
     found: dict[str, None] = {}
     seen: set[int] = set()

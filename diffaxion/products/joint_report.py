@@ -13,7 +13,7 @@ from ..analyses.joint import JointResult
 from ..analyses.reproduce_xray import flux_point_rows
 from ..constants import G_REF_GEV
 from ..inference.diagnostics import quantile_with_error
-from ..provenance import write_json
+from ..provenance import atomic_write, write_json
 from .citations import collect_references, format_citations
 from .limit_files import LimitCurve
 from .plot_style import save_figure
@@ -21,7 +21,14 @@ from .posterior_files import parameter_summary, write_posterior
 from .posterior_plots import plot_corner, plot_nuisances
 from .report import Image, Note, Table, Verbatim, write_report
 from .reproduction import comparison_table
-from .xray import limit_figure, limit_table, scan_curve, write_limit_files
+from .xray import (
+    limit_figure,
+    limit_table,
+    scan_curve,
+    scan_curves,
+    significance_csv,
+    write_limit_files,
+)
 
 _G_LABEL = r"$g_{a\gamma\gamma}$ [$10^{-12}$ GeV$^{-1}$]"
 _M_LABEL = r"$\log_{10}(m_a/\mathrm{eV})$"
@@ -112,7 +119,13 @@ def joint_summary(result: JointResult, record: Mapping[str, Any]) -> dict[str, A
         "reasons": list(posterior.reasons),
         "limits": limits,
         "prior_table": [
-            {"prior": m.prior, "g95_GeV": m.g_95_GeV, "kish_ess": m.kish, "refused": m.reason}
+            {
+                "prior": m.prior,
+                "g95_GeV": m.g_95_GeV,
+                "error_GeV": m.error_GeV,
+                "kish_ess": m.kish,
+                "refused": m.reason,
+            }
             for m in result.marginal
         ],
         "g95_run_prior_uniform_g2": {
@@ -121,7 +134,7 @@ def joint_summary(result: JointResult, record: Mapping[str, Any]) -> dict[str, A
         },
         "signal": model.signal,
         "wall_s": float(sum(result.seconds.values())),
-        "compile_s": result.seconds.get("compilation"),
+        "compile_s": result.compile_s,
         "steps_s": result.seconds,
         "seed": record.get("seed"),
         "versions": record.get("versions"),
@@ -147,7 +160,7 @@ def corner_draws(result: JointResult) -> tuple[dict[str, np.ndarray], dict[str, 
     ----------
     None: a selection.
     """
-    found = result.headline
+    found = result.headline or {"g_GeV": result.g_GeV(), **result.posterior.draws}
     draws = {"g": found["g_GeV"] / G_REF_GEV}
     labels = {"g": _G_LABEL, **result.analysis.data.bindings.labels}
     if MASS in found:
@@ -172,7 +185,8 @@ def write_joint_products(folder: Path, result: JointResult, record: Mapping[str,
     Returns
     -------
     None
-        ``posterior.h5``, ``limits.csv``, ``limits/*.txt``, ``limits.png``, ``signals.png``,
+        ``posterior.h5``, ``limits.csv``, ``significance.csv``, ``limits/*.txt``,
+        ``limits.png``, ``signals.png``,
         ``corner.png``, ``nuisances.png``, ``summary.json``, ``report.html``.
 
     References
@@ -180,8 +194,7 @@ def write_joint_products(folder: Path, result: JointResult, record: Mapping[str,
     Those printed in the report.
     """
     signal = result.configuration.model.signal
-    modes = sorted(result.scans, key=lambda m: m != signal)
-    scans = [scan_curve(s, mode, signal) for mode in modes for s in result.scans[mode]]
+    scans = scan_curves(result.scans, signal)
     with_nuisances = nuisance_curves(result)
     write_limit_files(
         folder, [*scans, *with_nuisances], [f"configuration {record.get('config_sha256')}"]
@@ -189,12 +202,13 @@ def write_joint_products(folder: Path, result: JointResult, record: Mapping[str,
     write_posterior(
         folder / "posterior.h5", result.posterior, result.g_GeV(), result.headline, record
     )
+    atomic_write(folder / "significance.csv", significance_csv(result.scans))
     summary = joint_summary(result, record)
     write_json(folder / "summary.json", summary)
 
     drawn = [scan_curve(s, signal, signal) for s in result.scans[signal]]
-    shown = [*drawn, *with_nuisances] if result.posterior.converged else drawn
-    both = [c for c in scans if c.curve.startswith("joint")]
+    shown = [*drawn, *with_nuisances]
+    both = [c for c in scans if c.curve.startswith("joint") and c.method == "pcl"]
     draws, labels = corner_draws(result)
     names = [n for n in result.analysis.names if n not in (MASS, STRENGTH)]
     figures = {
@@ -228,7 +242,13 @@ def _sections(
         else f"mass fixed at {result.configuration.mass.fixed_eV:g} eV"
     )
     priors = [
-        [m.prior, m.g_95_GeV / G_REF_GEV if not m.reason else "refused", m.kish, m.reason]
+        [
+            m.prior,
+            "refused" if m.reason else m.g_95_GeV / G_REF_GEV,
+            "" if m.reason else m.error_GeV / G_REF_GEV,
+            m.kish,
+            m.reason,
+        ]
         for m in result.marginal
     ]
     parameters = [
@@ -249,14 +269,21 @@ def _sections(
         "obtained by quadrature in the coupling for every draw of the nuisances.",
         *(Note(reason) for reason in posterior.reasons),
         Table(
-            ["prior of the coupling", "95 % limit [1e-12 GeV^-1]", "effective draws", "remark"],
+            [
+                "prior",
+                "95 % limit [1e-12 GeV^-1]",
+                "Monte Carlo error",
+                "effective draws",
+                "remark",
+            ],
             priors,
             "Bayesian limits with all nuisances and the mass marginalised. The lower end of the "
             "log-uniform prior decides its limit.",
         ),
         Image(
             figures["corner.png"],
-            "Posterior of coupling, mass and nuisance parameters, prior uniform in g.",
+            "Posterior of coupling, mass and nuisance parameters, prior uniform in "
+            + ("g." if result.headline else "g^2, that of the run."),
         ),
     ]
     if "nuisances.png" in figures:
@@ -276,7 +303,9 @@ def _sections(
                 figures["limits.png"],
                 "95 % power-constrained limits with expected bands, over the published limit of "
                 "the same search and those of other experiments. Dashed: masses at which edges of "
-                "the field model would set the conversion; smoothed edges, shaded spread.",
+                "the field model would set the conversion. There the edges are smoothed, and what "
+                "is left is set by field and density at the two ends of the line; the shaded "
+                "spread over three smoothing widths is not the uncertainty of that.",
             ),
             Table(
                 ["signal", "target", "limit [1e-12 GeV^-1]", "median", "a_hat/sigma", "status"],

@@ -174,7 +174,7 @@ def plot_nuisances(
 
     References
     ----------
-    Section 6 of the statistics: all nuisances are sampled as standard normals.
+    Betancourt & Girolami 2013, arXiv:1312.0906 (non-centred parametrisation).
     """
     names, table = _flat(z_draws)
     n = len(names)

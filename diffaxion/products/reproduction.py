@@ -14,7 +14,7 @@ from ..provenance import atomic_write, write_json
 from .plot_style import save_figure
 from .report import Image, Table, write_report
 from .spectrum_plots import plot_conversion, plot_spectra, published_spectrum_panels
-from .xray import limit_figure, scan_curve, write_limit_files
+from .xray import limit_figure, scan_curve, scan_curves, write_limit_files
 
 _COLUMNS = ("quantity", "ours", "published", "difference", "tolerance", "agrees", "remark")
 
@@ -22,13 +22,14 @@ _COLUMNS = ("quantity", "ours", "published", "difference", "tolerance", "agrees"
 def _cells(row: Row) -> list[Any]:
     if not np.isfinite(row.published):
         return [row.quantity, row.ours, "", "", "", "", row.note]
-    scale, unit = (1.0, "") if row.absolute else (100.0, " %")
+    scale, unit = (1.0, "") if row.kind == "absolute" else (100.0, " %")
+    allowed = {"factor": f"factor {row.tolerance:g}", "at_least": "at least"}
     return [
         row.quantity,
         row.ours,
         row.published,
         f"{scale * row.difference:+.3g}{unit}",
-        f"{scale * row.tolerance:.3g}{unit}",
+        allowed.get(row.kind, f"{scale * row.tolerance:.3g}{unit}"),
         "yes" if row.agrees else "no",
         row.note,
     ]
@@ -133,8 +134,8 @@ def write_reproduction(
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
+    write_limit_files(folder, scan_curves({"published": scans}, "published"))
     curves = [scan_curve(s, "published", "published") for s in scans]
-    write_limit_files(folder, curves)
     figures = {
         "figure2.png": (plot_spectra(published_spectrum_panels()), "Spectra, as Fig. 2."),
         "figure3.png": (limit_figure(curves), "Limits, as Fig. 3."),

@@ -12,6 +12,7 @@ from ..analyses.limit_curves import JOINT, MassScan
 from ..analyses.star_clusters import HALF_WIDTH_KEV, FluxSpectrum
 from ..constants import G_REF_GEV
 from ..environments.stars.clusters import target_row
+from ..provenance import atomic_write
 from .limit_files import LimitCurve, write_limits, write_two_column
 from .limit_plots import plot_limits
 from .overlays import load_overlay, overlay_names, published_star_cluster_limits
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 _SAME_SEARCH = "super_star_clusters"
 
 
-def scan_curve(scan: MassScan, signal: str, default_signal: str) -> LimitCurve:
-    """A scan as a curve of ``limits.csv``: power-constrained, without nuisances.
+def scan_curve(scan: MassScan, signal: str, default_signal: str, method: str = "pcl") -> LimitCurve:
+    """A scan as a curve of ``limits.csv``, without nuisances.
 
     Parameters
     ----------
@@ -34,11 +35,14 @@ def scan_curve(scan: MassScan, signal: str, default_signal: str) -> LimitCurve:
         Limits of one target or joint, shape (k,) [eV, GeV^-1].
     signal, default_signal : str
         Mode of this scan, and the mode whose curves carry the plain name.
+    method : str
+        ``pcl``: power-constrained, which exists where the raw limit is negative; ``q``: the raw
+        limit, with status NEGATIVE_LIMIT there.
 
     Returns
     -------
     LimitCurve
-        Method ``pcl``; the name of another mode is appended to that of the target.
+        The name of another mode is appended to that of the target.
 
     References
     ----------
@@ -46,23 +50,81 @@ def scan_curve(scan: MassScan, signal: str, default_signal: str) -> LimitCurve:
     """
     coupling = scan.coupling
     status = np.array(scan.status)
-    # A power-constrained limit exists where the raw one is negative.
-    status = np.where(status == "NEGATIVE_LIMIT", "OK", status)
     flagged = status == "FIELD_STRUCTURE"
+    spread = [np.full(scan.m_a_eV.shape, np.nan)] * 2
+    if method == "pcl":
+        status = np.where(status == "NEGATIVE_LIMIT", "OK", status)
+        spread = [np.where(flagged, x, np.nan) for x in (scan.low_GeV, scan.high_GeV)]
     return LimitCurve(
         scan.name if signal == default_signal else f"{scan.name}-{signal}",
-        "pcl",
+        method,
         "",
         scan.m_a_eV,
-        np.asarray(coupling.pcl),
+        np.asarray(coupling.pcl if method == "pcl" else coupling.g_95),
         status,
-        np.asarray(coupling.median),
-        np.asarray(coupling.minus1),
-        np.asarray(coupling.plus1),
-        np.asarray(coupling.plus2),
-        np.where(flagged, scan.low_GeV, np.nan),
-        np.where(flagged, scan.high_GeV, np.nan),
+        *(
+            np.asarray(x)
+            for x in (coupling.median, coupling.minus1, coupling.plus1, coupling.plus2)
+        ),
+        *spread,
     )
+
+
+def scan_curves(scans: Mapping[str, Sequence[MassScan]], signal: str) -> list[LimitCurve]:
+    """Power-constrained and raw curves of all scans, those of one mode first.
+
+    Parameters
+    ----------
+    scans : mapping of str to sequence of MassScan
+        Scans by signal mode [eV, GeV^-1].
+    signal : str
+        Mode that comes first and carries plain names.
+
+    Returns
+    -------
+    list of LimitCurve
+        Method ``pcl`` of every scan, then method ``q``.
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1105.3166.
+    """
+    modes = sorted(scans, key=lambda m: m != signal)
+    return [
+        scan_curve(s, mode, signal, method)
+        for method in ("pcl", "q")
+        for mode in modes
+        for s in scans[mode]
+    ]
+
+
+def significance_csv(scans: Mapping[str, Sequence[MassScan]]) -> str:
+    """Best fits and significances of scans, one line per mode, target and mass.
+
+    Parameters
+    ----------
+    scans : mapping of str to sequence of MassScan
+        Scans by signal mode.
+
+    Returns
+    -------
+    str
+        Columns ``signal, curve, m_a_eV, a_hat, sigma, ts, z_local``; a in (g/1e-12 GeV^-1)^4.
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1007.1727.
+    """
+    lines = ["signal,curve,m_a_eV,a_hat,sigma,ts,z_local"]
+    for mode, curves in scans.items():
+        for scan in curves:
+            r = scan.strength
+            columns = (np.asarray(x) for x in (scan.m_a_eV, r.a_hat, r.sigma, r.ts, r.z_local))
+            lines += [
+                ",".join([mode, scan.name, *(repr(float(x)) for x in row)])
+                for row in zip(*columns, strict=True)
+            ]
+    return "\n".join(lines) + "\n"
 
 
 def limit_figure(curves: Sequence[LimitCurve], title: str = "") -> Figure:
@@ -182,9 +244,9 @@ def write_scan_products(
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
-    modes = sorted(scans, key=lambda m: m != signal)
-    curves = [scan_curve(s, mode, signal) for mode in modes for s in scans[mode]]
+    curves = scan_curves(scans, signal)
     write_limit_files(folder, curves, comments)
+    atomic_write(folder / "significance.csv", significance_csv(scans))
     drawn = [scan_curve(s, signal, signal) for s in scans[signal]]
     save_figure(limit_figure(drawn), folder / "limits.png")
     return curves
