@@ -209,7 +209,7 @@ def marginal_limits(
     level: float = 0.95,
     log10_range: tuple[float, float] = (-14.0, -10.5),
     prior_draws: bool = False,
-    nodes: int = 1500,
+    nodes: int = 3000,
 ) -> list[MarginalLimit]:
     """Limits under several priors from draws of the nuisances.
 
@@ -267,7 +267,8 @@ def marginal_limits(
             limits.append(MarginalLimit(name, float("nan"), kish, reason))
             continue
         mixture = cumulative / run[:, None]
-        height = np.diff(mixture.sum(axis=0)) / np.diff(g)
+        # Each grid is even in the variable in which its prior is stated.
+        height = np.diff(mixture.sum(axis=0))
         if height[-1] > _OPEN_END * height.max():
             reason = (
                 f"the posterior has not fallen off at g = {g[-1]:.3g}e-12 GeV^-1, the end of the "
@@ -289,7 +290,7 @@ def _quantile(cumulative: np.ndarray, g: np.ndarray, level: float) -> float:
 
 
 def uniform_g_draws(
-    score: np.ndarray, information: np.ndarray, u_max: float, seed: int, nodes: int = 1500
+    score: np.ndarray, information: np.ndarray, u_max: float, seed: int, nodes: int = 3000
 ) -> tuple[np.ndarray, np.ndarray]:
     """Equally weighted draws of the posterior with a prior uniform in g, from a run uniform in u.
 
@@ -324,8 +325,11 @@ def uniform_g_draws(
     cumulative = conditionals.cumulative(g, 1.0)
     weight = cumulative[:, -1] / conditionals.cumulative(g, g)[:, -1]
     d = weight.size
+    # In random order, because systematic steps could follow a pattern of the draws.
+    order = rng.permutation(d)
     steps = (np.arange(d) + rng.uniform()) / d
-    index = np.minimum(np.searchsorted(np.cumsum(weight) / weight.sum(), steps), d - 1)
+    places = np.searchsorted(np.cumsum(weight[order]) / weight.sum(), steps)
+    index = order[np.minimum(places, d - 1)]
     levels = rng.uniform(size=d)
     values = [np.interp(x, cumulative[k] / cumulative[k, -1], g) for k, x in zip(index, levels)]
     return index, np.array(values) * G_REF_GEV
