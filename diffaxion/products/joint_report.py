@@ -208,7 +208,9 @@ def write_joint_products(folder: Path, result: JointResult, record: Mapping[str,
 
     drawn = [scan_curve(s, signal, signal) for s in result.scans[signal]]
     shown = [*drawn, *with_nuisances]
-    both = [c for c in scans if c.curve.startswith("joint") and c.method == "pcl"]
+    # The last scan of a mode is the joint one, or that of the only target.
+    modes = sorted(result.scans, key=lambda m: m != signal)
+    both = [scan_curve(result.scans[m][-1], m, signal) for m in modes]
     draws, labels = corner_draws(result)
     names = [n for n in result.analysis.names if n not in (MASS, STRENGTH)]
     figures = {
@@ -317,7 +319,7 @@ def _sections(
             ),
         ],
         "Published and anchored signals": [
-            Image(figures["signals.png"], "Joint limits of both signal modes."),
+            Image(figures["signals.png"], "Limits of both signal modes."),
         ],
         "Against the published numbers": [
             comparison_table(flux_point_rows()),
