@@ -29,6 +29,7 @@ from diffaxion.analyses import (
     build_world,
     limit_curves,
 )
+from diffaxion.observables.xray.cluster_spectrum import responses_together
 from diffaxion.provenance import versions
 
 
@@ -59,8 +60,8 @@ def main() -> None:
     @eqx.filter_jit
     def gradient(tree):
         def loglike(w):
-            pairs = zip(probes, points, strict=True)
-            return sum(p.log_prob(w.axion.a * probe.response(w)) for probe, p in pairs)
+            responses = responses_together(probes, w, [{} for _ in probes])
+            return sum(p.log_prob(w.axion.a * r) for p, r in zip(points, responses, strict=True))
 
         return eqx.filter_value_and_grad(loglike)(tree)
 

@@ -17,7 +17,7 @@ from ..errors import ConfigurationError
 from ..inference.limits import combine, linear_moments
 from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
-from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum
+from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum, responses_together
 from ..parameters.bind import Bindings
 from ..parameters.paths import get_path, set_paths
 
@@ -51,17 +51,16 @@ class AnalysisData(eqx.Module):
     caches: tuple[Cache, ...]
     field_paths: tuple[str, ...] = eqx.field(static=True, default=())
 
-    def response(self, probe: ClusterSpectrum, cache: Cache, world: World) -> Float[Array, " n"]:
-        """Response of one probe, with the coefficients of cached tables taken from the world."""
-        if "field" in cache:
-            cache = {**cache, "coefficients": _coefficients(world, self.field_paths)}
-        return probe.response(world, cache)
+    def responses_in(self, world: World) -> tuple[Float[Array, " n"], ...]:
+        """Response of each probe in a bound world; cached tables take their coefficients there."""
+        c = _coefficients(world, self.field_paths)
+        caches = [{**x, "coefficients": c} if "field" in x else x for x in self.caches]
+        return responses_together(self.probes, world, caches)
 
     def responses(self, z: Float[Array, " k"]) -> tuple[World, tuple[Float[Array, " n"], ...]]:
         """World at standard normals z, shape (k,), and the response of each probe."""
         world = self.bindings.apply(self.world, z)
-        pairs = zip(self.probes, self.caches, strict=True)
-        return world, tuple(self.response(probe, cache, world) for probe, cache in pairs)
+        return world, self.responses_in(world)
 
     def loglike(self, z: Float[Array, " k"]) -> Float[Array, ""]:
         """Log likelihood of the data at z, shape (k,), without any prior."""
@@ -72,11 +71,8 @@ class AnalysisData(eqx.Module):
 @eqx.filter_jit
 def _loglike(data: AnalysisData, world: World) -> Float[Array, ""]:
     """Log likelihood of the data in a bound world."""
-    parts = zip(data.probes, data.points, data.caches, strict=True)
-    return sum(
-        (p.log_prob(world.axion.a * data.response(probe, c, world)) for probe, p, c in parts),
-        jnp.zeros(()),
-    )
+    pairs = zip(data.points, data.responses_in(world), strict=True)
+    return sum((p.log_prob(world.axion.a * r) for p, r in pairs), jnp.zeros(()))
 
 
 def logdensity(data: AnalysisData, z: Float[Array, " k"]) -> Float[Array, ""]:
