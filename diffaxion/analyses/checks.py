@@ -81,7 +81,7 @@ def check_priors(
     ConfigurationError
         If a path is unknown (the nearest are listed), a number of a prior is wrong, a fiducial
         value lies outside its prior, a free path has no effect on the signal, or a range of
-        masses is not 0 < low <= high.
+        masses is not 0 < low < high.
 
     References
     ----------

@@ -211,7 +211,7 @@ LIMIT = {
     "no spectrum": ("arches.toml", ["'arches'", "no published spectrum", "quintuplet"]),
     "same target": ("twice.toml", ["wd1", "different names"]),
     "signal": ("--signal anchor", ["'anchor'", "'anchored'"]),
-    "masses": ("--masses 1e-9:1e-13:5", ["1e-9:1e-13:5", "LO <= HI"]),
+    "masses": ("--masses 1e-9:1e-13:5", ["1e-9:1e-13:5", "LO < HI"]),
     "masses 0": ("--masses 0,1e-12", ["0,1e-12", "> 0"]),
     "masses nan": ("--masses nan", ["nan", "finite"]),
     "masses text": ("--masses 1:2", ["1:2", "LO:HI:N"]),
@@ -254,7 +254,7 @@ JOINT = {
     "support": ("support.toml", ["clusters.wd1.distance_kpc", "= 2.6", "Uniform(1, 2)"]),
     "no effect": ("idle.toml", ["clusters.wd1.tilt", "no effect", "'anchored'"]),
     "coupling": ("coupling.toml", ["axion.u", "[coupling]"]),
-    "mass range": ("masses.toml", ["mass.prior_eV", "[1e-11, 1e-13]", "low <= high"]),
+    "mass range": ("masses.toml", ["mass.prior_eV", "[1e-11, 1e-13]", "low < high"]),
     "seed": ("--seed one", ["--seed", "valid integer"]),
     "existing results": ("--out mine", ["mine", "--overwrite"]),
 }
