@@ -163,7 +163,7 @@ def corner_draws(result: JointResult) -> tuple[dict[str, np.ndarray], dict[str, 
     found = result.headline or {"g_GeV": result.g_GeV(), **result.posterior.draws}
     draws = {"g": found["g_GeV"] / G_REF_GEV}
     labels = {"g": _G_LABEL, **result.analysis.data.bindings.labels}
-    if MASS in found:
+    if MASS in result.analysis.names:
         draws["log10_m"] = np.log10(found[MASS])
         labels["log10_m"] = _M_LABEL
     draws |= {n: found[n] for n in result.analysis.names if n not in (MASS, STRENGTH)}
