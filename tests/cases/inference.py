@@ -188,6 +188,7 @@ CASES = [
         ),
         ("inference.profile_limit", "inference.ProfileResult"),
         fd_step=1e-3,
+        slow=True,
     ),
     Case(
         "profile_curve",
