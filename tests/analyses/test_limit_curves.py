@@ -265,15 +265,9 @@ def test_no_sensitivity_is_a_status():
     assert np.all(np.isinf(curve.coupling.pcl))
 
 
-@pytest.mark.parametrize(
-    ("target", "mode"),
-    [
-        ("quintuplet", "published"),
-        pytest.param("quintuplet", "anchored", marks=pytest.mark.slow),
-        pytest.param("wd1", "published", marks=pytest.mark.slow),
-        pytest.param("wd1", "anchored", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("target", models.TARGETS)
+@pytest.mark.parametrize("mode", ["published", "anchored"])
 def test_grids_of_sampler_and_limits_agree(target, mode):
     """g_95 up to 1e-11 eV: sampler (96 nodes, 2 energies) against limits (2000, 5) to 5e-4.
 
