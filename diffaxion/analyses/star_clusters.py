@@ -238,13 +238,17 @@ def _bin_means(path: LinePath, energy_keV: jax.Array, weight: jax.Array) -> jax.
     return p.reshape(energy_keV.shape) @ weight
 
 
-def published_shape(spectrum: FluxSpectrum, nodes: int = 2000) -> PublishedShape:
+def published_shape(
+    spectrum: FluxSpectrum, energies_per_bin: int = 5, nodes: int = 2000
+) -> PublishedShape:
     """Normalisation of the mode ``published``: the paper's preset at m_a -> 0.
 
     Parameters
     ----------
     spectrum : FluxSpectrum
         Curve and bins, shape (n,) [keV].
+    energies_per_bin : int
+        Those of the probe, so that it returns the published curve at the fiducial point.
     nodes : int
         Base nodes of the sight line.
 
@@ -262,10 +266,11 @@ def published_shape(spectrum: FluxSpectrum, nodes: int = 2000) -> PublishedShape
     probe = ClusterSpectrum(
         spectrum.target,
         INSTRUMENT,
-        fold_grid(spectrum.low_keV, spectrum.high_keV, 5),
+        fold_grid(spectrum.low_keV, spectrum.high_keV, energies_per_bin),
         uniform_fractions(nodes),
         PublishedShape(curve, jnp.ones_like(curve), distance),
         None,
+        energies_per_bin,
     )
     energy, weight = bin_nodes_keV(probe.grid.low_keV, probe.grid.high_keV, probe.energy_nodes)
     mean = _bin_means(probe.prepare(world)["path"], energy, weight)
@@ -322,7 +327,7 @@ def build_probe(
         INSTRUMENT,
         fold_grid(spectrum.low_keV, spectrum.high_keV, energies_per_bin),
         fractions,
-        None if anchored else published_shape(spectrum),
+        None if anchored else published_shape(spectrum, energies_per_bin),
         AnchoredShape() if anchored else None,
         energies_per_bin,
         absorbed,

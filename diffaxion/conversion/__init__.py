@@ -7,7 +7,7 @@ from .absorption import (
     uniform_hydrogen_cm3,
 )
 from .axion import Axion
-from .born import bin_average, bin_energies, born_amplitude, born_probability, phase_rate
+from .born import born_amplitude, born_probability, phase_rate
 from .cluster_shape import (
     AnchoredShape,
     class_spectra,
@@ -78,8 +78,6 @@ __all__ = [
     "absorption_rate_per_kpc",
     "axion_rate",
     "band_luminosity",
-    "bin_average",
-    "bin_energies",
     "born_amplitude",
     "born_probability",
     "class_spectra",

@@ -30,7 +30,7 @@ from jaxtyping import Array, Complex, Float
 from ..constants import DELTA_A_KPC, DELTA_AG_KPC, DELTA_PL_KPC, KPC_CM
 from ..environments.galaxy.sightline import LinePath
 from ..errors import ConfigurationError
-from ..numerics import cumulative_trapezoid, gauss_legendre, trapezoid_weights
+from ..numerics import cumulative_trapezoid, trapezoid_weights
 from .phase import sincos
 
 Rule = Literal["filon", "trapezoid"]
@@ -250,49 +250,3 @@ def born_probability(
     """
     amplitude = born_amplitude(path, energy_keV, m_a_eV, rule, cross_section_cm2)
     return jnp.sum(jnp.real(amplitude) ** 2 + jnp.imag(amplitude) ** 2, axis=0)
-
-
-def bin_energies(edges_keV: Float[Array, " k"], n: int = 4) -> Float[Array, " (k-1)*n"]:
-    """Gauss-Legendre energies, n in each bin, at which to evaluate a bin average.
-
-    Parameters
-    ----------
-    edges_keV : float array, shape (k,)
-        Increasing bin edges [keV].
-    n : int
-        Nodes per bin.
-
-    Returns
-    -------
-    float array, shape ((k - 1) n,)
-        Energies, bin by bin [keV].
-
-    References
-    ----------
-    Abramowitz & Stegun 1964, eq. 25.4.29.
-    """
-    nodes, _ = gauss_legendre(n, edges_keV[:-1, None], edges_keV[1:, None])
-    return nodes.reshape(-1)
-
-
-def bin_average(values: Float[Array, " e"], n: int = 4) -> Float[Array, " e//n"]:
-    """Average over each bin of values taken at :func:`bin_energies`.
-
-    Parameters
-    ----------
-    values : float array, shape (k n,)
-        Values at the Gauss-Legendre energies of k bins.
-    n : int
-        Nodes per bin.
-
-    Returns
-    -------
-    float array, shape (k,)
-        Averages, same unit as the values.
-
-    References
-    ----------
-    Abramowitz & Stegun 1964, eq. 25.4.29.
-    """
-    _, weights = gauss_legendre(n, 0.0, 1.0)
-    return values.reshape(-1, n) @ weights

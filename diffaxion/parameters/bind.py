@@ -166,17 +166,6 @@ class Bindings(eqx.Module):
         """Which free parameters carry a penalty in a profile, in the order of z."""
         return tuple(p.penalised for p in self.free_priors)
 
-    def touches(self, prefix: str) -> bool:
-        """Whether a free or tied parameter lies at or below a path prefix.
-
-        Quantities that depend on ``prefix`` may be computed once if this is False.
-        """
-        moving = (*self.names, *self.tied_paths)
-        return any(
-            p == prefix or p.startswith((f"{prefix}.", f"{prefix}[")) or prefix.startswith(f"{p}[")
-            for p in moving
-        )
-
     def values(self, z: Float[Array, " k"]) -> dict[str, Float[Array, ""]]:
         """Values of the free parameters, by path, at standard normals z, shape (k,)."""
         z = jnp.asarray(z)
@@ -201,11 +190,6 @@ class Bindings(eqx.Module):
     def log_prior(self, z: Float[Array, " k"]) -> Float[Array, ""]:
         """Normalised ln density of z, shape (k,): independent standard normals."""
         return -0.5 * jnp.sum(z**2 + jnp.log(2.0 * jnp.pi))
-
-    def penalty(self, z: Float[Array, " k"]) -> Float[Array, ""]:
-        """Constraint terms of -ln L in a profile at z, shape (k,); boxes add nothing."""
-        terms = [p.penalty(z[k]) for k, p in enumerate(self.free_priors)]
-        return sum(terms, jnp.zeros(()))
 
     def apply(self, world: World, z: Float[Array, " k"]) -> World:
         """Model with every bound and tied parameter set.

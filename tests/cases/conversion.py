@@ -100,13 +100,6 @@ CASES = [
         ("conversion.born_amplitude", "conversion.phase_rate"),
     ),
     Case(
-        "bin_average",
-        lambda edges: born.bin_average(jnp.sin(born.bin_energies(edges, 3)), 3),
-        (jnp.array([10.0, 15.0, 20.0]),),
-        (),
-        ("conversion.bin_energies", "conversion.bin_average"),
-    ),
-    Case(
         "exact_probability",
         _chain("store"),
         (_PATH, _E, _M, _U),

@@ -129,13 +129,6 @@ CASES = [
         ("conversion.galactic_probability",),
     ),
     Case(
-        "electron_table",
-        xray.electron_table,
-        (_DENSITY, _LINE),
-        ((_DENSITY, gal.SightLine(*_ANGLES, jnp.array(0.0))),),
-        (_X + "electron_table",),
-    ),
-    Case(
         "cluster_spectrum_published",
         jax.jit(_published),
         (_RATES, _MEAN, _world(_GALAXY, 0.7)),

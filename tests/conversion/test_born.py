@@ -7,8 +7,6 @@ import pytest
 
 from diffaxion.constants import DELTA_A_KPC, DELTA_AG_KPC, DELTA_PL_KPC, KPC_CM
 from diffaxion.conversion.born import (
-    bin_average,
-    bin_energies,
     born_amplitude,
     born_probability,
 )
@@ -158,13 +156,6 @@ def test_gradient_of_the_slab_is_the_analytic_one():
         strict=True,
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-7)
-
-
-def test_bin_average_of_a_cubic_is_exact():
-    edges = jnp.array([10.0, 12.0, 20.0, 80.0])
-    average = bin_average(bin_energies(edges, 2) ** 3, 2)
-    expected = np.diff(np.asarray(edges) ** 4) / 4 / np.diff(np.asarray(edges))
-    np.testing.assert_allclose(average, expected, rtol=1e-12)
 
 
 def test_unknown_rule_is_refused():

@@ -88,27 +88,16 @@ def test_values_and_standardise_are_inverse(bindings):
     np.testing.assert_allclose(bindings.standardise({}), 0.0)
 
 
-def test_prior_and_penalty_of_z(bindings):
+def test_prior_of_z(bindings):
     z = jnp.array([0.3, -1.2, 2.0])
     expected = -0.5 * np.sum(np.asarray(z) ** 2) - 1.5 * np.log(2 * np.pi)
     assert float(bindings.log_prior(z)) == pytest.approx(expected)
-    assert float(bindings.penalty(z)) == pytest.approx(0.5 * (0.09 + 4.0))
 
 
 def test_partial_values_keep_the_rest_of_the_model(world, bindings):
     new = bindings.apply_values(world, {"galaxy.b_x_muG": 5.0})
     assert float(new.galaxy.b_x_muG) == 5.0
     assert float(new.clusters["a"]["distance_kpc"]) == 2.6
-
-
-def test_touches_tells_what_may_be_computed_once(bindings):
-    assert bindings.touches("galaxy")
-    assert bindings.touches("galaxy.b_arm_muG")
-    assert bindings.touches("galaxy.b_arm_muG[2]")
-    assert bindings.touches("clusters.b.ln_l"), "a tied parameter moves too"
-    assert not bindings.touches("galaxy.b_arm_muG[3]"), "a fixed parameter does not move"
-    assert not bindings.touches("clusters.a.ln_l")
-    assert not bindings.touches("gal")
 
 
 def test_empty_bindings_return_the_model(world):

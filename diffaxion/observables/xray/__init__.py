@@ -1,6 +1,6 @@
 """X-ray observables: photon spectra, instrument response, counts per bin."""
 
-from .cluster_spectrum import ClusterSpectrum, PublishedShape, electron_table
+from .cluster_spectrum import ClusterSpectrum, PublishedShape
 from .response import (
     FoldGrid,
     Instrument,
@@ -19,7 +19,6 @@ __all__ = [
     "PublishedShape",
     "bin_nodes_keV",
     "default_instrument",
-    "electron_table",
     "fold_grid",
     "fold_weights",
     "photon_spectrum",

@@ -46,37 +46,12 @@ _density = eqx.filter_jit(
 def _density_at(
     density: ElectronDensity, sightline: SightLine, s_kpc: Float[Array, " n"]
 ) -> Float[Array, " n"]:
-    """Electron density [cm^-3] at distances [kpc], by the program of ``electron_table``."""
+    """Electron density [cm^-3] at distances [kpc], by one program for all counts."""
     blocks = -(-s_kpc.size // _TABLE_NODES)
     padded = jnp.pad(s_kpc, (0, blocks * _TABLE_NODES - s_kpc.size), mode="edge")
     l, b = sightline.longitude_deg, sightline.latitude_deg
     found = [_density(density, l, b, s) for s in padded.reshape(blocks, _TABLE_NODES)]
     return jnp.concatenate(found)[: s_kpc.size]
-
-
-def electron_table(
-    density: ElectronDensity, sightline: SightLine
-) -> tuple[Float[Array, " t"], Float[Array, " t"]]:
-    """Electron density tabulated along a direction, for nodes that move.
-
-    Parameters
-    ----------
-    density : ElectronDensity
-        Model.
-    sightline : SightLine
-        Direction, and the distance to which the table reaches.
-
-    Returns
-    -------
-    s_kpc, n_e_cm3 : float array, shape (4001,)
-        Distances [kpc] and densities [cm^-3].
-
-    References
-    ----------
-    Those of the density.
-    """
-    s = jnp.linspace(S_MIN_KPC, sightline.distance_kpc, _TABLE_NODES)
-    return s, _density(density, sightline.longitude_deg, sightline.latitude_deg, s)
 
 
 class PublishedShape(eqx.Module):
@@ -175,7 +150,8 @@ class ClusterSpectrum(eqx.Module):
         line = eqx.tree_at(
             lambda x: x.distance_kpc, self.sightline(world), jnp.asarray(reach_kpc, float)
         )
-        return electron_table(self._density_toward(world, line), line)
+        s = jnp.linspace(S_MIN_KPC, line.distance_kpc, _TABLE_NODES)
+        return s, _density_at(self._density_toward(world, line), line, s)
 
     def _density_toward(self, world: World, line: SightLine) -> ElectronDensity:
         """The model's density, checked to reach the end of a sight line."""
