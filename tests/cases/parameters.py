@@ -38,7 +38,6 @@ def _model(z):
         pm.set_paths(bound, {"f": pm.get_path(bound, "f") ** 2}),
         pm.get_path(bound, path),
         bindings.log_prior(z),
-        bindings.penalty(z),
     )
 
 
