@@ -1,8 +1,9 @@
 """Numerical tools without physics: quadrature, interpolation, roots, guarded functions."""
 
 from .interpolation import linear_interpolate, spline_curvature, spline_interpolate
-from .quadrature import cumulative_trapezoid, gauss_legendre, trapezoid_weights
+from .quadrature import cumulative_trapezoid, gauss_legendre, simpson_weights, trapezoid_weights
 from .roots import bracketed_root
+from .sinc import sinc_and_slope
 from .special import (
     safe_abs,
     safe_atan2,
@@ -25,6 +26,8 @@ __all__ = [
     "safe_norm",
     "safe_sqrt",
     "sech2",
+    "simpson_weights",
+    "sinc_and_slope",
     "spline_curvature",
     "spline_interpolate",
     "trapezoid_weights",

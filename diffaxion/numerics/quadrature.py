@@ -1,4 +1,4 @@
-"""Quadrature rules: Gauss-Legendre nodes and the trapezoid on any grid."""
+"""Quadrature rules: Gauss-Legendre nodes, trapezoid and Simpson on any grid."""
 
 from __future__ import annotations
 
@@ -84,3 +84,41 @@ def cumulative_trapezoid(f: Float[Array, " n"], x: Float[Array, " n"]) -> Float[
     """
     steps = 0.5 * (f[1:] + f[:-1]) * jnp.diff(x)
     return jnp.concatenate([jnp.zeros(1, steps.dtype), jnp.cumsum(steps)])
+
+
+def simpson_weights(x: np.ndarray) -> np.ndarray:
+    """Weights of the composite Simpson rule on an uneven grid, odd or even number of points.
+
+    Each pair of intervals (h0, h1) integrates the parabola through its three points; with an even
+    number of points the last interval integrates the parabola through the last three.
+
+    Parameters
+    ----------
+    x : array, shape (n,)
+        Increasing nodes, n >= 3, any unit; NumPy, because the rule is a static choice.
+
+    Returns
+    -------
+    array, shape (n,)
+        Weights, unit of x.
+
+    References
+    ----------
+    Cartwright 2017, Journal of Mathematical Sciences and Mathematics Education 12(2), 1
+    (correction for an even number of points).
+    """
+    x = np.asarray(x, float)
+    weights = np.zeros_like(x)
+    h = np.diff(x)
+    for i in range(0, x.size - 2, 2):
+        h0, h1 = h[i], h[i + 1]
+        sixth = (h0 + h1) / 6.0
+        weights[i] += sixth * (2.0 - h1 / h0)
+        weights[i + 1] += sixth * (h0 + h1) ** 2 / (h0 * h1)
+        weights[i + 2] += sixth * (2.0 - h0 / h1)
+    if x.size % 2 == 0:
+        h0, h1 = h[-2], h[-1]
+        weights[-1] += (2.0 * h1**2 + 3.0 * h0 * h1) / (6.0 * (h0 + h1))
+        weights[-2] += (h1**2 + 3.0 * h0 * h1) / (6.0 * h0)
+        weights[-3] -= h1**3 / (6.0 * h0 * (h0 + h1))
+    return weights

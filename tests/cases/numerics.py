@@ -17,6 +17,13 @@ def _name(f):
 
 
 CASES = [
+    Case(
+        "sinc_and_slope",
+        nu.sinc_and_slope,
+        (jnp.array([0.3, 2.0, 40.0, -7.0]),),
+        ((jnp.zeros(3),), (jnp.array([1e-12, 1e-3, 3e5]),)),
+        ("numerics.sinc_and_slope",),
+    ),
     *[
         Case(
             f.__name__,

@@ -8,10 +8,13 @@ import inspect
 ROOMS = [
     "numerics",
     "data",
+    "environments.cosmology",
     "environments.galaxy",
+    "environments.halos",
     "environments.stars",
     "conversion",
     "observables",
+    "observables.cmb",
     "observables.xray",
     "parameters",
     "likelihoods",
@@ -23,10 +26,13 @@ ROOMS = [
 # Rooms whose functions are numerical: each of them needs a Case.
 NUMERICAL_ROOMS = [
     "numerics",
+    "environments.cosmology",
     "environments.galaxy",
+    "environments.halos",
     "environments.stars",
     "conversion",
     "observables",
+    "observables.cmb",
     "observables.xray",
     "parameters",
     "likelihoods",
