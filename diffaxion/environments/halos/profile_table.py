@@ -1,0 +1,134 @@
+"""Tables of radial profiles on a grid of redshift and mass.
+
+Bilinear in (z, log10 M200c), held at the edges of the table; a cubic spline in ln x. Everything is
+linear in the table's values.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ...numerics import spline_curvature
+from ..galaxy.base import parameter
+from .grid import HaloGrid
+
+
+def linear_weights(x: Float[Array, "..."], nodes: Float[Array, " k"]) -> Float[Array, "... k"]:
+    """Weights of linear interpolation between increasing nodes; the edge value outside.
+
+    The weights are dense, so that the reverse pass is a product and not a scatter.
+    """
+    if nodes.shape[0] == 1:
+        return jnp.ones((*jnp.shape(x), 1))
+    x = jnp.clip(x, nodes[0], nodes[-1])[..., None]
+    step = nodes[1:] - nodes[:-1]
+    up = jnp.clip((x - nodes[:-1]) / step, 0.0, 1.0)  # fraction of each interval to the left of x
+    one = jnp.ones_like(up[..., :1])
+    return jnp.concatenate([one, up], -1) - jnp.concatenate([up, 0.0 * one], -1)
+
+
+def mix_tables(
+    z_weights: Float[Array, "n a"],
+    mass_weights: Float[Array, "n m b"],
+    table: Float[Array, "a b k"],
+) -> Float[Array, "n m k"]:
+    """Table rows mixed for every halo, redshift first."""
+    return jnp.einsum("nmb,nbk->nmk", mass_weights, jnp.einsum("na,abk->nbk", z_weights, table))
+
+
+class HaloSplines(NamedTuple):
+    """Values and second derivatives in ln x at the nodes, for every halo: (n, m, k) each."""
+
+    values: Float[Array, "n m k"]
+    curvature: Float[Array, "n m k"]
+
+
+class ProfileTable(eqx.Module):
+    """ln of a positive profile at the nodes of (z, log10 M200c, ln x).
+
+    Attributes
+    ----------
+    z : float array, shape (a,)
+        Redshifts, increasing.
+    log10_m200c : float array, shape (b,)
+        log10 of M200c [Msun], increasing.
+    ln_x : float array, shape (k,)
+        ln of r/R200c, increasing, k >= 4.
+    values : float array, shape (a, b, k)
+        ln of the profile, in its unit.
+    curvature_operator : float array, shape (k, k)
+        Matrix that turns node values into the second derivatives of the spline.
+    """
+
+    z: Float[Array, " a"] = parameter()
+    log10_m200c: Float[Array, " b"] = parameter()
+    ln_x: Float[Array, " k"] = parameter()
+    values: Float[Array, "a b k"] = parameter()
+    curvature_operator: Float[Array, "k k"] = parameter()
+
+    def weights(self, grid: HaloGrid) -> tuple[Float[Array, "n a"], Float[Array, "n m b"]]:
+        """Weights of the table's rows for the halos of a grid."""
+        return (
+            linear_weights(grid.z, self.z),
+            linear_weights(jnp.log10(grid.m200c_Msun), self.log10_m200c),
+        )
+
+    def splines(self, grid: HaloGrid) -> HaloSplines:
+        """Spline of every halo of a grid."""
+        values = mix_tables(*self.weights(grid), self.values)
+        return HaloSplines(values, values @ self.curvature_operator.T)
+
+    def evaluate(
+        self, splines: HaloSplines, ln_x: Float[Array, "... n m"]
+    ) -> tuple[Float[Array, "... n m"], Float[Array, "... n m"]]:
+        """Value and slope d/d ln x; beyond the table the edge value and slope zero."""
+        inside = (ln_x >= self.ln_x[0]) & (ln_x <= self.ln_x[-1])
+        ln_x = jnp.clip(ln_x, self.ln_x[0], self.ln_x[-1])
+        k = jnp.clip(jnp.searchsorted(self.ln_x, ln_x, side="right") - 1, 0, self.ln_x.size - 2)
+
+        def node(array: Float[Array, "n m k"], index: Array) -> Float[Array, "... n m"]:
+            n, m = array.shape[:2]
+            return array[jnp.arange(n)[:, None], jnp.arange(m), index]
+
+        y0, y1 = node(splines.values, k), node(splines.values, k + 1)
+        c0, c1 = node(splines.curvature, k), node(splines.curvature, k + 1)
+        h = self.ln_x[k + 1] - self.ln_x[k]
+        b = (ln_x - self.ln_x[k]) / h
+        a = 1.0 - b
+        value = a * y0 + b * y1 + ((a**3 - a) * c0 + (b**3 - b) * c1) * h**2 / 6.0
+        slope = (y1 - y0) / h + ((3.0 * b**2 - 1.0) * c1 - (3.0 * a**2 - 1.0) * c0) * h / 6.0
+        return value, jnp.where(inside, slope, 0.0)
+
+
+def make_profile_table(
+    z: np.ndarray, log10_m200c: np.ndarray, x: np.ndarray, ln_values: np.ndarray
+) -> ProfileTable:
+    """Table from plain arrays of shapes (a,), (b,), (k,) and (a, b, k); prepares the spline."""
+    ln_x = np.log(x)
+    curvature = spline_curvature(ln_x, np.eye(ln_x.size))
+    return ProfileTable(*map(jnp.asarray, (z, log10_m200c, ln_x, ln_values, curvature)))
+
+
+def refine(table: ProfileTable, parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """A radial grid with every interval cut into parts, and the operator to it.
+
+    Returns ln x, shape (f,), and a matrix, shape (f, k), from node values to values of the spline.
+    """
+    nodes = np.asarray(table.ln_x)
+    fine = np.concatenate(
+        [np.linspace(lo, hi, parts, endpoint=False) for lo, hi in pairwise(nodes)] + [nodes[-1:]]
+    )
+    k = np.clip(np.searchsorted(nodes, fine, side="right") - 1, 0, nodes.size - 2)
+    h = nodes[k + 1] - nodes[k]
+    b = (fine - nodes[k]) / h
+    a = 1.0 - b
+    eye, bend = np.eye(nodes.size), np.asarray(table.curvature_operator)
+    cubic = (a**3 - a)[:, None] * bend[k] + (b**3 - b)[:, None] * bend[k + 1]
+    operator = a[:, None] * eye[k] + b[:, None] * eye[k + 1] + cubic * h[:, None] ** 2 / 6.0
+    return fine, operator
