@@ -4,6 +4,7 @@ from .interpolation import linear_interpolate, spline_curvature, spline_interpol
 from .quadrature import cumulative_trapezoid, gauss_legendre, simpson_weights, trapezoid_weights
 from .roots import bracketed_root
 from .sinc import sinc_and_slope
+from .sine_cosine import auxiliary_integrals, cosine_integral, sin_cos, sine_integral
 from .special import (
     safe_abs,
     safe_atan2,
@@ -15,7 +16,9 @@ from .special import (
 )
 
 __all__ = [
+    "auxiliary_integrals",
     "bracketed_root",
+    "cosine_integral",
     "cumulative_trapezoid",
     "gauss_legendre",
     "linear_interpolate",
@@ -27,7 +30,9 @@ __all__ = [
     "safe_sqrt",
     "sech2",
     "simpson_weights",
+    "sin_cos",
     "sinc_and_slope",
+    "sine_integral",
     "spline_curvature",
     "spline_interpolate",
     "trapezoid_weights",

@@ -44,12 +44,8 @@ def _large_coefficients() -> tuple[np.ndarray, np.ndarray]:
 
 
 # Si(x) = x sum_k a_k x^2k and Ci(x) = gamma + ln x + x^2 sum_k b_k x^2k.
-_SI = np.array(
-    [(-1.0) ** k / ((2 * k + 1) * math.factorial(2 * k + 1)) for k in range(_TERMS)]
-)
-_CI = np.array(
-    [(-1.0) ** k / (2 * k * math.factorial(2 * k)) for k in range(1, _TERMS + 1)]
-)
+_SI = np.array([(-1.0) ** k / ((2 * k + 1) * math.factorial(2 * k + 1)) for k in range(_TERMS)])
+_CI = np.array([(-1.0) ** k / (2 * k * math.factorial(2 * k)) for k in range(1, _TERMS + 1)])
 _SIN = np.array([(-1.0) ** k / math.factorial(2 * k + 1) for k in range(_TERMS)])
 _COS = np.array([(-1.0) ** k / math.factorial(2 * k) for k in range(_TERMS)])
 # pi in three parts, of which the first two have 33 bits: n times them is exact for n < 2^20.
