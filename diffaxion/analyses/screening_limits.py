@@ -1,0 +1,566 @@
+"""Limits on the coupling from a screening spectrum, over a grid of masses.
+
+At each mass the bandpowers are linear in u = (g/1e-12 GeV^-1)^2, t = u C_b(m), so that a Gaussian
+likelihood is two numbers per mass,
+
+    u_hat = sigma^2 C^T Cov^-1 d,    sigma = (C^T Cov^-1 C)^{-1/2},
+
+and every limit follows in closed form or by one quadrature: the posterior for several priors
+(uniform in g is that of the published analysis), and the profile likelihood with q = 2.7055. The
+data are a file of bandpowers, Asimov data (zero), a seeded realisation of the noise, or the
+recast of the published curve. Only the first kind may be a measurement, and every result says
+which kind it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from ..constants import G_REF_GEV
+from ..data.bandpowers import Bandpowers
+from ..errors import ConfigurationError, DataError, unknown_name
+from ..inference.bayes import PRIORS, BayesLimit, Prior, gaussian_bayes_limit
+from ..inference.limits import (
+    Q_95,
+    CouplingLimit,
+    LimitResult,
+    LimitStatus,
+    linear_moments,
+    moments_limit,
+)
+from ..likelihoods.gaussian import GaussianPoints
+from ..likelihoods.recast import (
+    RECAST_ASSUMPTIONS,
+    RecastLikelihood,
+    RecastResponse,
+    warn_shape_mismatch,
+)
+from ..observables.cmb.bandpowers import BandpowerWindows, windows_of
+
+LOG10_G_RANGE = (-14.0, -10.5)
+"""Default range of log10(g GeV) of the prior log10_g, whose lower end decides its limit."""
+
+_BANDS = (0.0, -1.0, 1.0, 2.0)  # median, minus1, plus1, plus2 in units of sigma
+
+
+@dataclass(frozen=True)
+class ScreeningData:
+    """Data of one kind, ready for limits.
+
+    Attributes
+    ----------
+    kind : str
+        ``recast``, ``asimov``, ``noise`` or ``file``.
+    label : str
+        One sentence that says what the data are; to be repeated in every product.
+    points : GaussianPoints
+        b bandpowers [uK] with their covariance; for the recast one point of 0 +- 1.
+    windows : BandpowerWindows or None
+        Windows with which the theory is binned.
+    nu_GHz : float
+        Frequency at which the bandpowers are normalised [GHz].
+    seed : int or None
+        Seed of a noise realisation.
+    recast : RecastLikelihood or None
+        The published curve, for the kind ``recast``.
+    caveats : tuple of str
+        Assumptions to be printed with the result.
+    """
+
+    kind: str
+    label: str
+    points: GaussianPoints
+    windows: BandpowerWindows | None = None
+    nu_GHz: float = 353.0
+    seed: int | None = None
+    recast: RecastLikelihood | None = None
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BayesCurve:
+    """Credible limits under one prior, with those expected without signal.
+
+    Attributes
+    ----------
+    prior : str
+        Name of the prior, with its range if it needs one.
+    limit, median, minus1, plus1, plus2 : array, shape (n,)
+        95 % limits on g, observed and for u_hat = 0, -sigma, +sigma, +2 sigma [GeV^-1].
+    status : list of str
+        Names of :class:`LimitStatus`, one per mass.
+    """
+
+    prior: str
+    limit: np.ndarray
+    median: np.ndarray
+    minus1: np.ndarray
+    plus1: np.ndarray
+    plus2: np.ndarray
+    status: list[str]
+
+
+@dataclass(frozen=True)
+class ScreeningLimits:
+    """Limits on a grid of n masses.
+
+    Attributes
+    ----------
+    data : ScreeningData
+        What they were made from.
+    m_a_eV : array, shape (n,)
+        Masses [eV].
+    profile : LimitResult
+        Best fit, error, limit, bands and significance in u, shape (n,).
+    coupling : CouplingLimit
+        The same limits as g [GeV^-1].
+    bayes : dict of str to BayesCurve
+        By name of the prior.
+    chi2_null, dof, p_null : float
+        chi^2 of the data without signal, number of points, and its tail probability.
+    recast : RecastResponse or None
+        Comparison with the fiducial model, arrays of shape (n,), for the kind ``recast``.
+    """
+
+    data: ScreeningData
+    m_a_eV: np.ndarray
+    profile: LimitResult
+    coupling: CouplingLimit
+    bayes: dict[str, BayesCurve]
+    chi2_null: float
+    dof: int
+    p_null: float
+    recast: RecastResponse | None = None
+
+    @property
+    def u_hat(self) -> np.ndarray:
+        """Best fits of u, 0 where there is no sensitivity, shape (n,)."""
+        return np.asarray(self.profile.a_hat)
+
+    @property
+    def sigma(self) -> np.ndarray:
+        """Errors of u, infinite where there is no sensitivity, shape (n,)."""
+        return np.asarray(self.profile.sigma)
+
+    @property
+    def status(self) -> list[str]:
+        """Status of the profile limits by name, one per mass."""
+        return [LimitStatus(int(s)).name for s in np.asarray(self.profile.status)]
+
+
+def file_data(bandpowers: Bandpowers) -> ScreeningData:
+    """Bandpowers read from a file; whether they are measured or simulated, the file's maker knows.
+
+    Parameters
+    ----------
+    bandpowers : Bandpowers
+        b bins [uK].
+
+    Returns
+    -------
+    ScreeningData
+        Kind ``file``, with windows and beam of the file.
+
+    Raises
+    ------
+    DataError
+        If the covariance cannot be factorised.
+
+    References
+    ----------
+    Goldstein et al. 2024 (arXiv:2409.10514).
+    """
+    return ScreeningData(
+        "file",
+        f"bandpowers of {bandpowers.source}",
+        GaussianPoints.from_covariance(bandpowers.cl_Tg_uK, bandpowers.cov_uK2),
+        windows_of(bandpowers),
+        bandpowers.nu_GHz,
+    )
+
+
+def asimov_data(covariance: ArrayLike, windows: BandpowerWindows | None = None) -> ScreeningData:
+    """Data without signal and without scatter.
+
+    Parameters
+    ----------
+    covariance : array, shape (b, b)
+        Covariance of the bandpowers [uK^2].
+    windows : BandpowerWindows, optional
+        Windows of the bandpowers.
+
+    Returns
+    -------
+    ScreeningData
+        Kind ``asimov``, b zeros.
+
+    Raises
+    ------
+    DataError
+        If the covariance is unusable.
+
+    References
+    ----------
+    Cowan et al. 2011 (arXiv:1007.1727).
+    """
+    return ScreeningData(
+        "asimov",
+        "Asimov data (zero): an expectation, not a measurement",
+        GaussianPoints.from_covariance(np.zeros(len(np.asarray(covariance))), covariance),
+        windows,
+    )
+
+
+def noise_data(
+    covariance: ArrayLike, seed: int, windows: BandpowerWindows | None = None
+) -> ScreeningData:
+    """A simulated measurement without signal: noise with the given covariance.
+
+    Parameters
+    ----------
+    covariance : array, shape (b, b)
+        Covariance of the bandpowers [uK^2].
+    seed : int
+        Seed of the noise.
+    windows : BandpowerWindows, optional
+        Windows of the bandpowers.
+
+    Returns
+    -------
+    ScreeningData
+        Kind ``noise``.
+
+    Raises
+    ------
+    DataError
+        If the covariance is unusable.
+
+    References
+    ----------
+    None: random numbers.
+    """
+    empty = asimov_data(covariance, windows).points
+    noise = empty.sample(jax.random.key(seed), jnp.zeros_like(empty.data))
+    return ScreeningData(
+        "noise",
+        f"simulated noise, seed {seed}: not a measurement",
+        empty.with_data(noise),
+        windows,
+        seed=seed,
+    )
+
+
+def recast_data(recast: RecastLikelihood, windows: BandpowerWindows | None = None) -> ScreeningData:
+    """The published limit curve as data.
+
+    Parameters
+    ----------
+    recast : RecastLikelihood
+        The curve with its fiducial bandpowers.
+    windows : BandpowerWindows, optional
+        Windows of those bandpowers.
+
+    Returns
+    -------
+    ScreeningData
+        Kind ``recast``, with the assumptions of the recast as caveats.
+
+    References
+    ----------
+    Goldstein et al. 2024 (arXiv:2409.10514).
+    """
+    return ScreeningData(
+        "recast",
+        "recast of the published Planck x unWISE limit curve, not its bandpowers",
+        recast.points,
+        windows,
+        recast=recast,
+        caveats=RECAST_ASSUMPTIONS,
+    )
+
+
+def parse_data_kind(text: str) -> tuple[str, int | str | None]:
+    """Read ``recast``, ``asimov``, ``noise:SEED`` or ``file:PATH`` (also a bare ``*.npz``).
+
+    Parameters
+    ----------
+    text : str
+        The choice as written by the user.
+
+    Returns
+    -------
+    kind : str
+        recast, asimov, noise or file.
+    argument : int, str or None
+        Seed or path.
+
+    Raises
+    ------
+    ConfigurationError
+        If the text is none of these.
+
+    References
+    ----------
+    None: an option.
+    """
+    kind, colon, argument = text.strip().partition(":")
+    if text.strip().endswith(".npz"):
+        return "file", argument if kind == "file" and colon else text.strip()
+    if kind not in ("recast", "asimov", "noise", "file"):
+        raise unknown_name("kind of screening data", kind, ("recast", "asimov", "noise", "file"))
+    if kind in ("recast", "asimov"):
+        if colon:
+            raise ConfigurationError(f"screening data {text!r}: {kind} takes no argument")
+        return kind, None
+    if kind == "file":
+        if not argument:
+            raise ConfigurationError(f"screening data {text!r}: expected file:PATH")
+        return kind, argument
+    if not argument.isdecimal():
+        raise ConfigurationError(
+            f"screening data {text!r}: expected noise:SEED with a whole number SEED >= 0"
+        )
+    return kind, int(argument)
+
+
+@eqx.filter_jit
+def recast_responses(
+    recast: RecastLikelihood, m_a_eV: Float[Array, " n"], responses: Float[Array, "n b"]
+) -> tuple[Float[Array, "n 1"], RecastResponse]:
+    """R/sigma at every mass, with its diagnostics, in one program.
+
+    Parameters
+    ----------
+    recast : RecastLikelihood
+        The published curve.
+    m_a_eV : float array, shape (n,)
+        Masses [eV]; outside the curve they are clamped and flagged.
+    responses : float array, shape (n, b)
+        Bandpowers of the model per unit u [uK].
+
+    Returns
+    -------
+    response : float array, shape (n, 1)
+        R/sigma.
+    comparison : RecastResponse
+        Arrays of shape (n,).
+
+    References
+    ----------
+    Goldstein et al. 2024 (arXiv:2409.10514).
+    """
+    found = jax.vmap(recast.compare)(responses, m_a_eV)
+    return (found.ratio / found.sigma)[:, None], found
+
+
+@eqx.filter_jit
+def _profile(
+    responses: Float[Array, "n b"], points: GaussianPoints, q_threshold: Float[Array, ""]
+) -> tuple[LimitResult, CouplingLimit]:
+    result = moments_limit(linear_moments(responses, points), q_threshold)
+    return result, result.to_coupling(order=1)
+
+
+@eqx.filter_jit
+def bayes_limits(
+    u_hat: Float[Array, " n"],
+    sigma: Float[Array, " n"],
+    prior: Prior,
+    log10_range: tuple[Float[Array, ""], Float[Array, ""]],
+) -> BayesLimit:
+    """Credible limits observed and expected, for every mass in one program.
+
+    Parameters
+    ----------
+    u_hat, sigma : float array, shape (n,)
+        Best fit and error of u; an infinite error gives an infinite limit.
+    prior : str
+        One of ``inference.PRIORS``; static.
+    log10_range : tuple of float arrays, shape ()
+        Range of log10(g GeV), used by the prior log10_g.
+
+    Returns
+    -------
+    BayesLimit
+        Shape (5, n): observed, then expected for u_hat/sigma = 0, -1, +1, +2; G = g/1e-12 GeV^-1.
+
+    References
+    ----------
+    Goldstein et al. 2024 (arXiv:2409.10514): uniform in g.
+    """
+    sensitive = jnp.isfinite(sigma)
+    width = jnp.where(sensitive, sigma, 1.0)
+    centres = jnp.stack([jnp.where(sensitive, u_hat, 0.0), *(x * width for x in _BANDS)])
+    shift = math.log10(G_REF_GEV)
+    bounds = (log10_range[0] - shift, log10_range[1] - shift)
+
+    def one(centre: Array, error: Array) -> BayesLimit:
+        return gaussian_bayes_limit(centre, error, prior, order=1, log10_range=bounds)
+
+    found = jax.vmap(jax.vmap(one), in_axes=(0, None))(centres, width)
+    none = int(LimitStatus.NO_SENSITIVITY)
+    return BayesLimit(
+        jnp.where(sensitive, found.G, jnp.inf),
+        jnp.where(sensitive, found.u, jnp.inf),
+        jnp.where(sensitive, found.log_evidence, 0.0),
+        jnp.where(sensitive, found.status, none),
+    )
+
+
+def null_test(points: GaussianPoints) -> tuple[float, int, float]:
+    """chi^2 of the data without signal, its degrees of freedom and its tail probability.
+
+    Parameters
+    ----------
+    points : GaussianPoints
+        b points.
+
+    Returns
+    -------
+    chi2 : float
+        d^T C^-1 d.
+    dof : int
+        b.
+    p : float
+        Probability of a larger chi^2.
+
+    References
+    ----------
+    Goldstein et al. 2024 (arXiv:2409.10514): 9.2 for 11 bandpowers.
+    """
+    chi2 = float(jnp.sum(points.whiten(points.data) ** 2))
+    dof = int(points.data.shape[0])
+    return chi2, dof, chi2_tail(chi2, dof)
+
+
+def chi2_tail(chi2: float, dof: int) -> float:
+    """Probability of a chi^2 larger than the given one, Q(dof/2, chi2/2).
+
+    Parameters
+    ----------
+    chi2 : float
+        chi^2 >= 0.
+    dof : int
+        Degrees of freedom.
+
+    Returns
+    -------
+    float
+        Tail probability.
+
+    References
+    ----------
+    Abramowitz & Stegun 1964, Handbook of Mathematical Functions, eq. 26.4.19.
+    """
+    return float(jax.scipy.special.gammaincc(0.5 * dof, 0.5 * chi2))
+
+
+def _prior_label(prior: str, log10_range: tuple[float, float]) -> str:
+    if prior != "log10_g":
+        return prior
+    return f"log10_g in [{log10_range[0]:g}, {log10_range[1]:g}]"
+
+
+def _check_priors(priors: Sequence[Prior], log10_range: tuple[float, float]) -> None:
+    for prior in priors:
+        if prior not in PRIORS:
+            raise unknown_name("prior", prior, PRIORS)
+    if not -np.inf < log10_range[0] < log10_range[1] < np.inf:
+        raise ConfigurationError(
+            f"range {log10_range} of log10(g GeV): expected two finite numbers, low < high"
+        )
+
+
+def screening_limits(
+    m_a_eV: ArrayLike,
+    responses: ArrayLike,
+    data: ScreeningData,
+    *,
+    priors: Sequence[Prior] = PRIORS,
+    log10_range: tuple[float, float] = LOG10_G_RANGE,
+    q_threshold: float = Q_95,
+) -> ScreeningLimits:
+    """95 % limits at every mass: Bayesian for each prior and from the profile likelihood.
+
+    Parameters
+    ----------
+    m_a_eV : array, shape (n,)
+        Masses [eV], increasing.
+    responses : array, shape (n, b)
+        Bandpowers of the model per unit u [uK], at the frequency of the data and in its windows;
+        negative for screening. A row of zeros means no conversion.
+    data : ScreeningData
+        From :func:`file_data`, :func:`asimov_data`, :func:`noise_data` or :func:`recast_data`.
+    priors : sequence of str
+        Priors of the Bayesian limits.
+    log10_range : tuple of two floats
+        Range of log10(g GeV) of the prior log10_g.
+    q_threshold : float
+        z^2 of the profile limit.
+
+    Returns
+    -------
+    ScreeningLimits
+        Where the response vanishes limits are infinite and the status is NO_SENSITIVITY.
+
+    Raises
+    ------
+    DataError
+        If shapes disagree, masses do not increase, or a response is not finite.
+    ConfigurationError
+        If a prior is unknown, or the range or the threshold makes no sense.
+    ValidityError
+        If a mass lies outside the published curve of a recast.
+
+    References
+    ----------
+    Goldstein et al. 2024 (arXiv:2409.10514); Cowan et al. 2011 (arXiv:1007.1727).
+    """
+    masses, rows = np.asarray(m_a_eV, float), np.asarray(responses, float)
+    n_points = data.recast.weight.shape[0] if data.recast else data.points.data.shape[0]
+    _check_input(masses, rows, n_points)
+    _check_priors(priors, log10_range)
+    if not 0.0 < q_threshold < np.inf:
+        raise ConfigurationError(f"threshold of q = {q_threshold:g}, expected a number > 0")
+    response, comparison = jnp.asarray(rows), None
+    if data.recast is not None:
+        data.recast.check_masses(masses)
+        response, comparison = recast_responses(data.recast, jnp.asarray(masses), response)
+        warn_shape_mismatch(masses, comparison.match)
+    profile, coupling = _profile(response, data.points, jnp.asarray(q_threshold))
+    curves: dict[str, BayesCurve] = {}
+    bounds = (jnp.asarray(log10_range[0]), jnp.asarray(log10_range[1]))
+    for prior in priors:
+        found = bayes_limits(profile.a_hat, profile.sigma, prior, bounds)
+        g = np.asarray(found.G) * G_REF_GEV
+        names = [LimitStatus(int(s)).name for s in np.asarray(found.status[0])]
+        curves[str(prior)] = BayesCurve(
+            _prior_label(prior, log10_range), g[0], g[1], g[2], g[3], g[4], names
+        )
+    chi2, dof, p = null_test(data.points)
+    return ScreeningLimits(data, masses, profile, coupling, curves, chi2, dof, p, comparison)
+
+
+def _check_input(masses: np.ndarray, rows: np.ndarray, n_points: int) -> None:
+    if masses.ndim != 1 or masses.size == 0 or not np.all(np.isfinite(masses) & (masses > 0)):
+        raise DataError("screening limits: expected a list of finite masses > 0 eV")
+    if np.any(np.diff(masses) <= 0):
+        raise DataError("screening limits: masses must increase")
+    if rows.shape != (masses.size, n_points):
+        raise DataError(
+            f"screening limits: responses have shape {rows.shape}, expected "
+            f"{(masses.size, n_points)} (masses, bandpowers)"
+        )
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any():
+        raise DataError(
+            f"screening limits: the response at m_a = {masses[bad][0]:g} eV is not finite"
+        )
