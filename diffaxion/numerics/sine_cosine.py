@@ -103,7 +103,7 @@ def sin_cos(x: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "
 
 
 @sin_cos.defjvp
-def _sin_cos_jvp(primals, tangents):  # type: ignore[no-untyped-def]
+def _sin_cos_jvp(primals, tangents):
     (x,), (dx,) = primals, tangents
     sine, cosine = sin_cos(x)
     return (sine, cosine), (cosine * dx, -sine * dx)
@@ -146,7 +146,7 @@ def auxiliary_integrals(
 
 
 @auxiliary_integrals.defjvp
-def _auxiliary_jvp(primals, tangents):  # type: ignore[no-untyped-def]
+def _auxiliary_jvp(primals, tangents):
     (x,), (dx,) = primals, tangents
     f, g = auxiliary_integrals(x)
     return (f, g), (-g * dx, (f - 1.0 / jnp.maximum(x, 1e-100)) * dx)
@@ -179,7 +179,7 @@ def sine_integral(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 @sine_integral.defjvp
-def _sine_jvp(primals, tangents):  # type: ignore[no-untyped-def]
+def _sine_jvp(primals, tangents):
     (x,), (dx,) = primals, tangents
     return sine_integral(x), jnp.sinc(x / jnp.pi) * dx
 
@@ -210,7 +210,7 @@ def cosine_integral(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 @cosine_integral.defjvp
-def _cosine_jvp(primals, tangents):  # type: ignore[no-untyped-def]
+def _cosine_jvp(primals, tangents):
     (x,), (dx,) = primals, tangents
     guarded = jnp.maximum(x, 1e-100)
     return cosine_integral(x), jnp.cos(guarded) / guarded * dx

@@ -3,6 +3,12 @@
 from .choices import gas_profile, halo_field
 from .concentration import bhattacharya13_concentration, duffy08_concentration
 from .constant_fields import ConstantBetaField, ConstantField, TabulatedField, tabulated_field
+from .galaxies import (
+    RedshiftDistribution,
+    read_redshift_distribution,
+    redshift_distribution,
+    unwise_blue,
+)
 from .gas import (
     Crossings,
     GasProfile,
@@ -12,7 +18,6 @@ from .gas import (
     shock_heated_gas,
 )
 from .grid import HaloGrid, halo_grid
-from .hod import HOD, hod
 from .magnetic import HaloField, TNGField, tng_field
 from .mass_function import (
     MassFunction,
@@ -22,13 +27,9 @@ from .mass_function import (
     tinker10_multiplicity,
 )
 from .nfw import nfw_density, nfw_mass, nfw_transform
+from .occupation import HOD, hod
 from .pressure import BattagliaPressure, thermal_pressure
 from .radii import convert_mass, overdensity_radius, virial_overdensity
-from .redshift_distribution import (
-    RedshiftDistribution,
-    read_redshift_distribution,
-    unwise_blue,
-)
 from .scaling import MassRedshiftScaling
 from .tabulated_gas import TabulatedGas, tabulated_gas
 
@@ -62,6 +63,7 @@ __all__ = [
     "nfw_transform",
     "overdensity_radius",
     "read_redshift_distribution",
+    "redshift_distribution",
     "shock_heated_gas",
     "tabulated_field",
     "tabulated_gas",

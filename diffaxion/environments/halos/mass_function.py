@@ -283,7 +283,7 @@ class MassFunction(eqx.Module):
             alpha = tinker10_amplitude(z, delta, self.normalisation)[:, None]
             shape = tinker10_multiplicity(ln_nu, column, delta_column)
             multiplicity = alpha * jnp.exp(ln_nu) * shape
-        rho = matter_density(cosmology, 0.0) * jnp.exp(self.ln_amplitude)
+        rho = matter_density(cosmology, jnp.zeros(())) * jnp.exp(self.ln_amplitude)
         return rho / mass_Msun * multiplicity * slope / mass_Msun
 
     def bias(

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ...data import load_table
 from ...data.redshift_table import read_redshift_table
+from ...errors import unknown_name
 from ...numerics import spline_curvature, spline_interpolate
 from ..galaxy.base import parameter
 
@@ -59,7 +61,7 @@ def unwise_blue() -> RedshiftDistribution:
     """
     table = load_table("unwise_blue_dndz")
     z, dndz = table["z"], table["dndz"]
-    return RedshiftDistribution(z, dndz, spline_curvature(z, dndz))
+    return _distribution(z, dndz, spline_curvature(z, dndz))
 
 
 def read_redshift_distribution(path: str | Path, normalise: bool = False) -> RedshiftDistribution:
@@ -86,4 +88,40 @@ def read_redshift_distribution(path: str | Path, normalise: bool = False) -> Red
     ----------
     de Boor 1978, A Practical Guide to Splines, chapter IV.
     """
-    return RedshiftDistribution(*read_redshift_table(path, normalise))
+    return _distribution(*read_redshift_table(path, normalise))
+
+
+def redshift_distribution(name: str | Path) -> RedshiftDistribution:
+    """A redshift distribution by name or from a file, as configurations give it.
+
+    Parameters
+    ----------
+    name : str or Path
+        ``unwise-blue``, or the path of a file for :func:`read_redshift_distribution`.
+
+    Returns
+    -------
+    RedshiftDistribution
+        Spline with leaves of shape (n,).
+
+    Raises
+    ------
+    ConfigurationError
+        If the name is neither known nor a file.
+    DataError
+        If the file is unusable.
+
+    References
+    ----------
+    Krolewski et al. 2020, JCAP 05, 047 (arXiv:1909.07412).
+    """
+    if str(name) == "unwise-blue":
+        return unwise_blue()
+    path = Path(name)
+    if path.is_file() or path.suffix or len(path.parts) > 1:
+        return read_redshift_distribution(path)
+    raise unknown_name("redshift distribution (or file)", str(name), ("unwise-blue",))
+
+
+def _distribution(z: np.ndarray, dndz: np.ndarray, curvature: np.ndarray) -> RedshiftDistribution:
+    return RedshiftDistribution(jnp.asarray(z), jnp.asarray(dndz), jnp.asarray(curvature))

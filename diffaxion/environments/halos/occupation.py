@@ -93,4 +93,4 @@ def hod(name: str = "K22") -> HOD:
     """
     if name not in _MODELS:
         raise unknown_name("HOD", name, _MODELS)
-    return HOD(*_MODELS[name])
+    return HOD(*(jnp.asarray(value) for value in _MODELS[name]))
