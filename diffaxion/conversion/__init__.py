@@ -28,6 +28,16 @@ from .engine import (
     resolve_engine,
 )
 from .galactic import galactic_probability, random_field_probability
+from .halo_window import ConversionCuts, conversion_window, smooth_step
+from .landau_zener import (
+    axion_halo_probability,
+    dark_photon_halo_probability,
+    landau_zener,
+    photon_energy_eV,
+    resonance_log_density,
+    saturated_conversion,
+    transition_width_Mpc,
+)
 from .mixing import exact_probability, transfer_matrix
 from .primakoff import (
     massive_angular_factor,
@@ -68,6 +78,7 @@ from .universal import (
 __all__ = [
     "AnchoredShape",
     "Axion",
+    "ConversionCuts",
     "ConversionFlags",
     "Correlation",
     "ExponentialCorrelation",
@@ -76,6 +87,7 @@ __all__ = [
     "PrimakoffFlags",
     "RandomCells",
     "absorption_rate_per_kpc",
+    "axion_halo_probability",
     "axion_rate",
     "band_luminosity",
     "born_amplitude",
@@ -83,12 +95,15 @@ __all__ = [
     "class_spectra",
     "conversion_flags",
     "conversion_probability",
+    "conversion_window",
+    "dark_photon_halo_probability",
     "eddington_luminosity",
     "eddington_spectrum",
     "exact_probability",
     "fermi_energy_keV",
     "flagged_fractions",
     "galactic_probability",
+    "landau_zener",
     "luminosity_spectrum",
     "massive_angular_factor",
     "mean_energy_keV",
@@ -96,6 +111,7 @@ __all__ = [
     "phase_curvature",
     "phase_rate",
     "photoelectric_cross_section_cm2",
+    "photon_energy_eV",
     "plasma_frequency_keV",
     "primakoff_emissivity",
     "primakoff_form_factor",
@@ -106,9 +122,13 @@ __all__ = [
     "realisation_caveats",
     "realise_field",
     "resolve_engine",
+    "resonance_log_density",
+    "saturated_conversion",
     "screening_scale_keV",
+    "smooth_step",
     "total_luminosity",
     "transfer_matrix",
+    "transition_width_Mpc",
     "transmission",
     "turbulent_probability",
     "uniform_hydrogen_cm3",
