@@ -5,7 +5,9 @@ from __future__ import annotations
 import equinox as eqx
 
 from ..conversion.axion import Axion
+from ..environments.cosmology import Cosmology
 from ..environments.galaxy.galaxy import Galaxy
+from ..environments.halos.model import Halos
 from ..environments.stars.clusters import Cluster
 from .xray.response import Instrument
 
@@ -23,9 +25,15 @@ class World(eqx.Module):
         Sources by name.
     instruments : dict of str to Instrument
         Telescopes by name.
+    cosmology : Cosmology or None
+        Background, growth and primordial power; None without a CMB probe.
+    halos : Halos or None
+        Dark-matter halos; None without a CMB probe.
     """
 
     axion: Axion
-    galaxy: Galaxy
-    clusters: dict[str, Cluster]
-    instruments: dict[str, Instrument]
+    galaxy: Galaxy | None = None
+    clusters: dict[str, Cluster] = eqx.field(default_factory=dict)
+    instruments: dict[str, Instrument] = eqx.field(default_factory=dict)
+    cosmology: Cosmology | None = None
+    halos: Halos | None = None

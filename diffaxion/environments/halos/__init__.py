@@ -26,6 +26,7 @@ from .mass_function import (
     tinker10_bias,
     tinker10_multiplicity,
 )
+from .model import Halos
 from .nfw import nfw_density, nfw_mass, nfw_transform
 from .occupation import HOD, hod
 from .pressure import BattagliaPressure, thermal_pressure
@@ -43,6 +44,7 @@ __all__ = [
     "GeneralizedNFWGas",
     "HaloField",
     "HaloGrid",
+    "Halos",
     "MassFunction",
     "MassRedshiftScaling",
     "NFWGas",

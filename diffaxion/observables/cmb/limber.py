@@ -113,7 +113,7 @@ def screening_galaxy_sums(
 
     def blocks(x: Array) -> Array:
         padded = jnp.pad(x, ((0, pad),) + ((0, 0),) * (x.ndim - 1), mode="edge")
-        return padded.reshape((passes, block) + x.shape[1:])
+        return padded.reshape((passes, block, *x.shape[1:]))
 
     @jax.checkpoint
     def one_block(part: tuple[Array, Array, Array]) -> tuple[Array, Array]:
