@@ -1,7 +1,9 @@
 """Readers to plain validated arrays, and the bundled tables; no physics."""
 
+from .bandpowers import Bandpowers, read_bandpowers, write_bandpowers
 from .flux_points import FluxPoints, read_flux_points
 from .halo_profiles import HaloProfiles, read_halo_profiles
+from .linear_power import LinearPowerTable, read_linear_power, validate_linear_power
 from .mesa import (
     MesaHistory,
     MesaProfile,
@@ -14,16 +16,22 @@ from .mesa_format import (
 from .registry import BundledTable, load_table, table_names
 
 __all__ = [
+    "Bandpowers",
     "BundledTable",
     "FluxPoints",
     "HaloProfiles",
+    "LinearPowerTable",
     "MesaHistory",
     "MesaProfile",
     "load_table",
+    "read_bandpowers",
     "read_flux_points",
     "read_halo_profiles",
     "read_history",
+    "read_linear_power",
     "read_profile",
     "read_profiles_index",
     "table_names",
+    "validate_linear_power",
+    "write_bandpowers",
 ]
