@@ -248,16 +248,16 @@ def read_bandpowers(path: str | Path) -> Bandpowers:
     """
     found: dict[str, np.ndarray] = {}
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise DataError(f"{path}: holds a single array, expected an .npz archive")
-        with loaded as archive:
-            names = archive.files
+        # Opened here, because np.load leaves the file open when the archive is damaged.
+        with open(path, "rb") as handle:
+            archive = np.load(handle, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path}: holds a single array, expected an .npz archive")
             for key in KEYS:
-                if key not in names:
+                if key not in archive.files:
                     raise DataError(
-                        f"{path}: key {key!r} is missing ({nearest_names(key, names)}); expected "
-                        f"{', '.join(KEYS)}"
+                        f"{path}: key {key!r} is missing ({nearest_names(key, archive.files)}); "
+                        f"expected {', '.join(KEYS)}"
                     )
                 found[key] = archive[key]
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:

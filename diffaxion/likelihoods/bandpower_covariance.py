@@ -39,7 +39,7 @@ UNWISE_BLUE_SHOT_NOISE_SR = (math.pi / 180.0) ** 2 / UNWISE_BLUE_PER_DEG2
 FORECAST_SKY_FRACTION = 0.5
 
 
-def bandpower_covariance(
+def gaussian_covariance(
     windows: BandpowerWindows,
     cl_tt: Float[Array, " l"],
     cl_gg: Float[Array, " l"],
@@ -233,4 +233,4 @@ def forecast_covariance(
         )
     cl_tt = toy_map_spectrum(windows.window_ell, deprojection)
     cl_gg = spectrum_at(ell, node_ell, cl_gg_nodes)
-    return bandpower_covariance(windows, cl_tt, cl_gg, f_sky, shot_noise=shot_noise)
+    return gaussian_covariance(windows, cl_tt, cl_gg, f_sky, shot_noise=shot_noise)

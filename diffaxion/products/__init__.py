@@ -27,6 +27,7 @@ from .plots import (
     save_figure,
 )
 from .report import Image, Note, Table, Verbatim, build_report, write_report
+from .screening_curves import screening_curves
 
 __all__ = [
     "Image",
@@ -54,6 +55,7 @@ __all__ = [
     "published_star_cluster_limits",
     "read_limits",
     "save_figure",
+    "screening_curves",
     "write_limits",
     "write_report",
     "write_two_column",
