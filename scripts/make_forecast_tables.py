@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 
@@ -26,8 +25,7 @@ from diffaxion.likelihoods.bandpower_covariance import (
     UNWISE_BLUE_SHOT_NOISE_SR,
     forecast_covariance,
 )
-from diffaxion.numerics import spline_curvature, spline_interpolate
-from diffaxion.observables.cmb.bandpowers import top_hat_windows
+from diffaxion.observables.cmb.bandpowers import spline_matrix, top_hat_windows
 
 TOLERANCE = 3e-4
 COLUMNS = tuple(f"cl_{name.replace('-', '_')}" for name in DEPROJECTIONS)
@@ -38,19 +36,12 @@ MODEL = (
 )
 
 
-def splined(ell: np.ndarray, kept: np.ndarray, log_cl: np.ndarray) -> np.ndarray:
-    """ln C at every multipole from the kept nodes."""
-    x, y = np.log(ell[kept]), log_cl[kept]
-    curvature = jnp.asarray(spline_curvature(x, y))
-    return np.asarray(spline_interpolate(jnp.log(ell), jnp.asarray(x), jnp.asarray(y), curvature))
-
-
 def greedy_nodes(ell: np.ndarray, log_cl: np.ndarray) -> np.ndarray:
     """Indices of the nodes to keep: a node is added where the spline is most wrong."""
     kept = {0, *np.searchsorted(ell, np.geomspace(3, 2000, 12)).tolist(), ell.size - 1}
     while True:
         nodes = np.array(sorted(kept))
-        error = np.abs(splined(ell, nodes, log_cl) - log_cl).max(axis=1)
+        error = np.abs(spline_matrix(ell[nodes], ell) @ log_cl[nodes] - log_cl).max(axis=1)
         if error.max() < TOLERANCE:
             return nodes
         kept.add(int(error.argmax()))
