@@ -1,0 +1,201 @@
+"""From a choice of model and data to limits: bundled recast, toy variances, responses in bins."""
+
+from __future__ import annotations
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike
+
+from ..data.bandpowers import read_bandpowers
+from ..data.registry import load_table
+from ..errors import unknown_name
+from ..inference.limits import Q_95
+from ..likelihoods.bandpower_covariance import DEPROJECTIONS
+from ..likelihoods.recast import RecastLikelihood, recast_likelihood
+from ..observables.cmb.bandpowers import BandpowerWindows, top_hat_windows
+from .screening import screening_curve, screening_spectrum, screening_world
+from .screening_config import ScreeningSection
+from .screening_limits import (
+    ScreeningData,
+    ScreeningLimits,
+    asimov_data,
+    file_data,
+    noise_data,
+    parse_data_kind,
+    recast_data,
+    screening_limits,
+)
+
+# The published analysis deprojects tSZ and CIB; with them the shape of the forecast in mass
+# follows the published curve.
+RECAST_DEPROJECTION = "tsz-cib"
+
+
+def toy_covariance(deprojection: str = RECAST_DEPROJECTION) -> np.ndarray:
+    """Bundled toy covariance of the eleven default bandpowers; not a measurement.
+
+    Parameters
+    ----------
+    deprojection : str
+        Components removed from the map: none, tsz, tsz-cib or tsz-cib-dbeta.
+
+    Returns
+    -------
+    array, shape (11, 11)
+        Diagonal covariance [uK^2].
+
+    Raises
+    ------
+    ConfigurationError
+        If the deprojection is unknown.
+
+    References
+    ----------
+    Knox 1995, astro-ph/9504054 (Gaussian variance); the table names its sky model.
+    """
+    if deprojection not in DEPROJECTIONS:
+        raise unknown_name("deprojection", deprojection, DEPROJECTIONS)
+    column = f"var_{deprojection.replace('-', '_')}"
+    return np.diag(load_table("toy_bandpower_variance")[column])
+
+
+@functools.lru_cache(maxsize=4)
+def published_recast(deprojection: str = "tsz-cib-dbeta") -> RecastLikelihood:
+    """Recast of the published Planck x unWISE curve around the configuration ``parity``.
+
+    Parameters
+    ----------
+    deprojection : str
+        Toy variances that weight the bandpowers.
+
+    Returns
+    -------
+    RecastLikelihood
+        156 masses, 11 bandpowers [uK].
+
+    Raises
+    ------
+    ConfigurationError
+        If the deprojection is unknown.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514, Fig. 3 (curve).
+    """
+    table = load_table("screening_fiducial_bandpowers")
+    rows = np.stack([table[f"cl_{b}"] for b in range(len(table.columns) - 1)], axis=1)
+    return recast_likelihood(table["m_a_eV"], rows, np.diag(toy_covariance(deprojection)))
+
+
+def screening_data(text: str = "recast", deprojection: str | None = None) -> ScreeningData:
+    """Data of a kind: ``recast``, ``asimov``, ``noise:SEED`` or a file of bandpowers.
+
+    Parameters
+    ----------
+    text : str
+        The choice.
+    deprojection : str, optional
+        Toy variances; default those with dbeta for the recast's weights, without for forecasts.
+
+    Returns
+    -------
+    ScreeningData
+        With windows of b bandpowers [uK].
+
+    Raises
+    ------
+    ConfigurationError
+        If the choice is none of these.
+    DataError
+        If the file is unusable.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514.
+    """
+    kind, argument = parse_data_kind(text)
+    if kind == "file":
+        return file_data(read_bandpowers(str(argument)))
+    windows = top_hat_windows()
+    if kind == "recast":
+        return recast_data(published_recast(deprojection or "tsz-cib-dbeta"), windows)
+    covariance = toy_covariance(deprojection or RECAST_DEPROJECTION)
+    if kind == "noise":
+        return noise_data(covariance, int(argument or 0), windows)
+    return asimov_data(covariance, windows)
+
+
+def bandpower_responses(
+    section: ScreeningSection, windows: BandpowerWindows, m_a_eV: ArrayLike
+) -> np.ndarray:
+    """Bandpowers of C_l^Tg per unit u at many masses.
+
+    Parameters
+    ----------
+    section : ScreeningSection
+        Choices of the model.
+    windows : BandpowerWindows
+        b bins with their nodes in l.
+    m_a_eV : array, shape (n,)
+        Masses [eV].
+
+    Returns
+    -------
+    array, shape (n, b)
+        Negative bandpowers [uK]; zero rows where no halo resonates.
+
+    Raises
+    ------
+    ConfigurationError
+        On unknown names.
+    DataError
+        If a file of the user is unusable.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514.
+    """
+    world = screening_world(section)
+    model = screening_spectrum(section, windows.node_ell)
+    spectra = screening_curve(model, world, model.prepare(world), jnp.asarray(m_a_eV, float))
+    return np.asarray(spectra) @ np.asarray(windows.matrix).T
+
+
+def run_screening_limits(
+    section: ScreeningSection,
+    data: ScreeningData,
+    m_a_eV: ArrayLike,
+    q_threshold: float = Q_95,
+) -> ScreeningLimits:
+    """Limits of a model on data over a grid of masses.
+
+    Parameters
+    ----------
+    section : ScreeningSection
+        Choices of the model; its frequency is replaced by that of the data.
+    data : ScreeningData
+        From :func:`screening_data`.
+    m_a_eV : array, shape (n,)
+        Increasing masses [eV].
+    q_threshold : float
+        q at the limit of the profile likelihood.
+
+    Returns
+    -------
+    ScreeningLimits
+        Bayesian limits for every prior and the profile limit, shape (n,) each [GeV^-1].
+
+    Raises
+    ------
+    ValidityError
+        If a mass is outside the recast curve.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514.
+    """
+    chosen = section.model_copy(update={"nu_GHz": data.nu_GHz})
+    responses = bandpower_responses(chosen, data.windows or top_hat_windows(), m_a_eV)
+    return screening_limits(m_a_eV, responses, data, q_threshold=q_threshold)
