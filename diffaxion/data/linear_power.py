@@ -131,7 +131,8 @@ def read_linear_power(path: str | Path) -> LinearPowerTable:
 
 
 def _read_npz(path: Path) -> list[np.ndarray]:
-    with np.load(path, allow_pickle=False) as stored:
+    # A handle of our own: np.load leaves its own open when the file is no archive.
+    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
         missing = [name for name in COLUMNS if name not in stored]
         if missing:
             raise DataError(
