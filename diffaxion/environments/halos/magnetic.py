@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ...data.registry import load_table
+from ...errors import unknown_name
 from ..galaxy.base import parameter
 from .grid import HaloGrid
 from .profile_table import linear_weights, mix_tables
@@ -114,7 +115,7 @@ class TNGField(HaloField):
 
     def __check_init__(self) -> None:
         if self.scheme not in ("piecewise", "smooth"):
-            raise ValueError(f"scheme {self.scheme!r}: expected 'piecewise' or 'smooth'")
+            raise unknown_name("scheme of the TNG field", self.scheme, ("piecewise", "smooth"))
 
     def __call__(self, grid: HaloGrid, x: Float[Array, "... n m"]) -> Float[Array, "... n m"]:
         """|B| [muG] at x = r/R200c, or its root mean square with ``clumping``."""

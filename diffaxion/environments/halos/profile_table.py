@@ -6,7 +6,6 @@ linear in the table's values.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import equinox as eqx
@@ -14,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...numerics import spline_curvature
+from ...numerics import safe_divide, safe_sqrt, spline_curvature
 from ..galaxy.base import parameter
 from .grid import HaloGrid
 
@@ -84,6 +83,33 @@ class ProfileTable(eqx.Module):
         values = mix_tables(*self.weights(grid), self.values)
         return HaloSplines(values, values @ self.curvature_operator.T)
 
+    def monotone_edges(
+        self, splines: HaloSplines
+    ) -> tuple[Float[Array, "n m e"], Float[Array, "n m e"]]:
+        """ln x and values at nodes and extrema: e = 3k - 2 edges of pieces that are all monotone.
+
+        An interval of the cubic spline has up to two extrema; where it has none, edges coincide.
+        """
+        h = self.ln_x[1:] - self.ln_x[:-1]
+        y0, y1 = splines.values[..., :-1], splines.values[..., 1:]
+        c0, c1 = splines.curvature[..., :-1] * h**2, splines.curvature[..., 1:] * h**2
+        # y = y0 + d1 t + d2 t^2 + d3 t^3 on 0 <= t <= 1
+        d2, d3 = 0.5 * c0, (c1 - c0) / 6.0
+        d1 = y1 - y0 - d2 - d3
+        root = safe_sqrt(d2**2 - 3.0 * d3 * d1)
+        q = -(d2 + jnp.where(d2 >= 0.0, root, -root))
+        real = d2**2 > 3.0 * d3 * d1
+        ends = [safe_divide(q, 3.0 * d3), safe_divide(d1, q)]
+        one, two = (jnp.clip(jnp.where(real, t, 0.0), 0.0, 1.0) for t in ends)
+        t = jnp.stack([jnp.zeros_like(one), jnp.minimum(one, two), jnp.maximum(one, two)], -1)
+        y = y0[..., None] + t * (d1[..., None] + t * (d2[..., None] + t * d3[..., None]))
+        ln_x = self.ln_x[:-1, None] + t * h[:, None]
+        last = jnp.broadcast_to(self.ln_x[-1], (*y.shape[:2], 1))
+        return (
+            jnp.concatenate([ln_x.reshape(*y.shape[:2], -1), last], -1),
+            jnp.concatenate([y.reshape(*y.shape[:2], -1), splines.values[..., -1:]], -1),
+        )
+
     def evaluate(
         self, splines: HaloSplines, ln_x: Float[Array, "... n m"]
     ) -> tuple[Float[Array, "... n m"], Float[Array, "... n m"]]:
@@ -113,22 +139,3 @@ def make_profile_table(
     ln_x = np.log(x)
     curvature = spline_curvature(ln_x, np.eye(ln_x.size))
     return ProfileTable(*map(jnp.asarray, (z, log10_m200c, ln_x, ln_values, curvature)))
-
-
-def refine(table: ProfileTable, parts: int) -> tuple[np.ndarray, np.ndarray]:
-    """A radial grid with every interval cut into parts, and the operator to it.
-
-    Returns ln x, shape (f,), and a matrix, shape (f, k), from node values to values of the spline.
-    """
-    nodes = np.asarray(table.ln_x)
-    fine = np.concatenate(
-        [np.linspace(lo, hi, parts, endpoint=False) for lo, hi in pairwise(nodes)] + [nodes[-1:]]
-    )
-    k = np.clip(np.searchsorted(nodes, fine, side="right") - 1, 0, nodes.size - 2)
-    h = nodes[k + 1] - nodes[k]
-    b = (fine - nodes[k]) / h
-    a = 1.0 - b
-    eye, bend = np.eye(nodes.size), np.asarray(table.curvature_operator)
-    cubic = (a**3 - a)[:, None] * bend[k] + (b**3 - b)[:, None] * bend[k + 1]
-    operator = a[:, None] * eye[k] + b[:, None] * eye[k + 1] + cubic * h[:, None] ** 2 / 6.0
-    return fine, operator
