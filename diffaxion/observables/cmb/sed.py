@@ -52,7 +52,7 @@ def temperature_factor_uK(
     Goldstein et al. 2024, arXiv:2409.10514; derivative of the Planck spectrum.
     """
     x = _x(nu_GHz, t_cmb_K)
-    return 1e6 * t_cmb_K * safe_divide(-jnp.expm1(-x), x, fill=1.0)
+    return 1e6 * jnp.asarray(t_cmb_K, float) * safe_divide(-jnp.expm1(-x), x, fill=1.0)
 
 
 def screening_sed(nu_GHz: ArrayLike, t_cmb_K: ArrayLike = T_CMB_K) -> Float[Array, "..."]:
