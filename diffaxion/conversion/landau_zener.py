@@ -350,7 +350,7 @@ def saturated_conversion(probability: ArrayLike) -> Float[Array, "..."]:
     Returns
     -------
     float array, shape (...)
-        Mean probability to leave as an axion, below 1/4, dimensionless; relative error 1e-9 for P < 30.
+        Mean probability to leave as an axion, below 1/4; relative error 1e-9 for P < 30.
 
     References
     ----------
