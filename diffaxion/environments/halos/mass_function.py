@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -176,8 +177,8 @@ def tinker10_bias(
     y = jnp.log10(overdensity)
     e = jnp.exp(-((4.0 / y) ** 4))
     a = 0.44 * y - 0.88
-    # nu^a/(nu^a + delta^a) as a logistic function does not overflow.
-    drop = (1.0 + 0.24 * y * e) / (1.0 + jnp.exp(a * (np.log(DELTA_COLLAPSE) - ln_nu)))
+    # nu^a/(nu^a + delta^a) as a logistic function overflows in neither value nor derivative.
+    drop = (1.0 + 0.24 * y * e) * jax.nn.sigmoid(a * (ln_nu - np.log(DELTA_COLLAPSE)))
     rise = 0.183 * jnp.exp(1.5 * ln_nu)
     return 1.0 - drop + rise + (0.019 + 0.107 * y + 0.19 * e) * jnp.exp(2.4 * ln_nu)
 
