@@ -118,3 +118,23 @@ def test_colossus_has_the_same_fits(colossus, z):
         theirs = bias.modelTinker10(nu, z, f"{delta:.0f}m")
         # Their collapse threshold is 1.68647.
         np.testing.assert_allclose(found, theirs, rtol=5e-5)
+
+
+def test_amplitudes_at_redshift_zero_are_those_of_the_table():
+    """alpha of Tinker et al. 2010, Table 4, which the integral over the bias reproduces."""
+    delta = jnp.array([200.0, 300, 400, 600, 800, 1200, 1600, 2400, 3200])
+    table = [0.368, 0.363, 0.385, 0.389, 0.393, 0.365, 0.379, 0.355, 0.327]
+    found = jax.jit(tinker10_amplitude)(jnp.zeros(9), delta)
+    np.testing.assert_allclose(found, table, rtol=0.03)
+
+
+@pytest.mark.parametrize("z", [0.0, 1.2, 4.0])
+def test_hmf_has_the_same_multiplicity(z):
+    """hmf normalises over nu without the bias, so that only the shape is compared."""
+    fits = pytest.importorskip("hmf.mass_function.fitting_functions", reason="hmf is absent")
+    from hmf.halos.mass_definitions import SOMean
+
+    nu = np.array([0.4, 1.0, 2.2, 4.0])
+    theirs = fits.Tinker10(nu2=nu**2, z=z, mass_definition=SOMean(overdensity=200))
+    found = tinker10_multiplicity(jnp.log(nu), jnp.array(z), jnp.array(200.0)) * nu
+    np.testing.assert_allclose(found, theirs.fsigma / theirs.normalise, rtol=1e-10)
