@@ -11,7 +11,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ...numerics import safe_divide, safe_sqrt, spline_curvature
 from ..galaxy.base import parameter
@@ -46,6 +46,26 @@ class HaloSplines(NamedTuple):
 
     values: Float[Array, "n m k"]
     curvature: Float[Array, "n m k"]
+
+
+class CubicPiece(NamedTuple):
+    """The cubic of one interval of a spline, for points of shape (..., n, m)."""
+
+    ln_x: Float[Array, "..."]
+    width: Float[Array, "..."]
+    values: tuple[Float[Array, "..."], Float[Array, "..."]]
+    curvature: tuple[Float[Array, "..."], Float[Array, "..."]]
+
+    def __call__(
+        self, ln_x: Float[Array, "..."]
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Value and slope d/d ln x."""
+        (y0, y1), (c0, c1), h = self.values, self.curvature, self.width
+        b = (ln_x - self.ln_x) / h
+        a = 1.0 - b
+        value = a * y0 + b * y1 + ((a**3 - a) * c0 + (b**3 - b) * c1) * h**2 / 6.0
+        slope = (y1 - y0) / h + ((3.0 * b**2 - 1.0) * c1 - (3.0 * a**2 - 1.0) * c0) * h / 6.0
+        return value, slope
 
 
 class ProfileTable(eqx.Module):
@@ -110,6 +130,16 @@ class ProfileTable(eqx.Module):
             jnp.concatenate([y.reshape(*y.shape[:2], -1), splines.values[..., -1:]], -1),
         )
 
+    def piece(self, splines: HaloSplines, k: Int[Array, "... n m"]) -> CubicPiece:
+        """The cubics of the k-th intervals, one per point."""
+        n, m = splines.values.shape[:2]
+        rows = jnp.arange(n)[:, None], jnp.arange(m)
+        values, curvature = (
+            (array[(*rows, k)], array[(*rows, k + 1)])
+            for array in (splines.values, splines.curvature)
+        )
+        return CubicPiece(self.ln_x[k], self.ln_x[k + 1] - self.ln_x[k], values, curvature)
+
     def evaluate(
         self, splines: HaloSplines, ln_x: Float[Array, "... n m"]
     ) -> tuple[Float[Array, "... n m"], Float[Array, "... n m"]]:
@@ -117,18 +147,7 @@ class ProfileTable(eqx.Module):
         inside = (ln_x >= self.ln_x[0]) & (ln_x <= self.ln_x[-1])
         ln_x = jnp.clip(ln_x, self.ln_x[0], self.ln_x[-1])
         k = jnp.clip(jnp.searchsorted(self.ln_x, ln_x, side="right") - 1, 0, self.ln_x.size - 2)
-
-        def node(array: Float[Array, "n m k"], index: Array) -> Float[Array, "... n m"]:
-            n, m = array.shape[:2]
-            return array[jnp.arange(n)[:, None], jnp.arange(m), index]
-
-        y0, y1 = node(splines.values, k), node(splines.values, k + 1)
-        c0, c1 = node(splines.curvature, k), node(splines.curvature, k + 1)
-        h = self.ln_x[k + 1] - self.ln_x[k]
-        b = (ln_x - self.ln_x[k]) / h
-        a = 1.0 - b
-        value = a * y0 + b * y1 + ((a**3 - a) * c0 + (b**3 - b) * c1) * h**2 / 6.0
-        slope = (y1 - y0) / h + ((3.0 * b**2 - 1.0) * c1 - (3.0 * a**2 - 1.0) * c0) * h / 6.0
+        value, slope = self.piece(splines, k)(ln_x)
         return value, jnp.where(inside, slope, 0.0)
 
 

@@ -12,13 +12,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from ...data.halo_profiles import HaloProfiles
 from ..galaxy.base import parameter
 from .gas import Crossings, GasProfile
 from .grid import HaloGrid
-from .profile_table import HaloSplines, ProfileTable, linear_weights, make_profile_table
+from .profile_table import CubicPiece, HaloSplines, ProfileTable, linear_weights, make_profile_table
 
 # Below this |d ln n_e/d ln r| the crossing is not linear, as the conversion formula requires.
 MINIMUM_SLOPE = 0.05
@@ -62,17 +62,18 @@ class TabulatedGas(GasProfile):
         """All radii at which n_e takes the value, from the inside, in ``slots`` slots."""
         target = log_density - self.ln_amplitude
         splines = self.table.splines(grid)
-        frozen = jax.lax.stop_gradient((self.table, splines, target))
-        ends, found = _brackets(*frozen, self.slots)
-        ln_x = jax.lax.stop_gradient(_bisected_newton(*frozen, ends))
-        inner, outer = self.table.ln_x[0], self.table.ln_x[-1]
+        ends, interval, found = _brackets(
+            *jax.lax.stop_gradient((self.table, splines, target)), self.slots
+        )
+        cubic = self.table.piece(splines, interval)
+        ln_x = _bisected_newton(*jax.lax.stop_gradient((cubic, target, ends)))
         # Each step doubles the order to which the derivatives of the root are exact.
         for _ in range(2):
-            value, slope = self.table.evaluate(splines, ln_x)
+            value, slope = cubic(ln_x)
             steep = found & (jnp.abs(slope) > 0.5 * MINIMUM_SLOPE)
             step = jnp.where(steep, value - target, 0.0) / jnp.where(steep, slope, 1.0)
-            ln_x = jnp.clip(ln_x - step, inner, outer)
-        _, slope = self.table.evaluate(splines, ln_x)
+            ln_x = ln_x - step
+        _, slope = cubic(ln_x)
         flat = jnp.abs(slope) < MINIMUM_SLOPE
         valid = found & ~flat
         return Crossings(jnp.exp(ln_x), jnp.where(valid, slope, -1.0), valid, found & flat)
@@ -80,29 +81,27 @@ class TabulatedGas(GasProfile):
 
 def _brackets(
     table: ProfileTable, splines: HaloSplines, target: Float[Array, ""], slots: int
-) -> tuple[tuple[Array, Array], Bool[Array, "r n m"]]:
-    """Ends of the bracket of each slot in ln x, (r, n, m) each, and whether there is one."""
+) -> tuple[tuple[Array, Array], Int[Array, "r n m"], Bool[Array, "r n m"]]:
+    """For each slot the ends of its bracket in ln x, its interval, and whether there is one."""
     ln_x, values = table.monotone_edges(splines)
     high = values >= target
     number = jnp.cumsum(high[..., 1:] != high[..., :-1], axis=-1)
     slot = jnp.arange(1, slots + 1)[:, None, None]
-    index = jnp.moveaxis(jnp.argmax(number == slot[..., None], axis=-1), 0, -1)
-    lo, hi = (jnp.take_along_axis(ln_x, index + k, axis=-1) for k in (0, 1))
-    return (jnp.moveaxis(lo, -1, 0), jnp.moveaxis(hi, -1, 0)), number[..., -1] >= slot
+    index = jnp.argmax(number == slot[..., None], axis=-1)
+    rows = jnp.arange(ln_x.shape[0])[:, None], jnp.arange(ln_x.shape[1])
+    ends = ln_x[(*rows, index)], ln_x[(*rows, index + 1)]
+    return ends, index // 3, number[..., -1] >= slot
 
 
 def _bisected_newton(
-    table: ProfileTable,
-    splines: HaloSplines,
-    target: Float[Array, ""],
-    ends: tuple[Float[Array, "r n m"], Float[Array, "r n m"]],
+    cubic: CubicPiece, target: Float[Array, ""], ends: tuple[Array, Array]
 ) -> Float[Array, "r n m"]:
     """Root in each bracket; a Newton step that leaves it is replaced by a bisection."""
-    sign = jnp.where(table.evaluate(splines, ends[0])[0] >= target, 1.0, -1.0)
+    sign = jnp.where(cubic(ends[0])[0] >= target, 1.0, -1.0)
 
     def step(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         lo, hi, ln_x = state
-        value, slope = table.evaluate(splines, ln_x)
+        value, slope = cubic(ln_x)
         before = sign * (value - target) >= 0.0
         lo, hi = jnp.where(before, ln_x, lo), jnp.where(before, hi, ln_x)
         newton = ln_x - (value - target) / jnp.where(slope == 0.0, 1.0, slope)
