@@ -105,8 +105,6 @@ CASES = [
         _Z,
         edges=((_PARITY, jnp.array([1.0, 1e18]), _TODAY[:1]),),
         covers=("mass_sigma", "sigma_slope", "sigma_window", "SigmaWindow"),
-        # Moving a mass moves the unresolved ripples of the window at large kR.
-        fd_rtol=5e-6,
     ),
     _case("sigma_8", lambda c: co.sigma_8(c, _EH), _PARITY),
 ]
