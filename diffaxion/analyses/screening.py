@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -12,7 +13,8 @@ from jaxtyping import ArrayLike, Float
 
 from ..conversion.axion import Axion
 from ..conversion.halo_window import ConversionCuts
-from ..environments.cosmology import linear_power, planck_cosmology
+from ..data.linear_power import read_linear_power
+from ..environments.cosmology import LinearPower, TabulatedPower, linear_power, planck_cosmology
 from ..environments.halos import (
     ConstantBetaField,
     HaloField,
@@ -69,7 +71,7 @@ def screening_world(section: ScreeningSection, m_a_eV: float = 3e-13, u: float =
                 )
             field = replace(field, mass_cap_Msun=section.field_mass_cap_Msun)
     halos = Halos(
-        linear_power(section.power),
+        _power(section.power),
         MassFunction(section.mass_function, section.overdensity, section.normalisation),
         gas_profile(section.gas),
         field,
@@ -79,6 +81,15 @@ def screening_world(section: ScreeningSection, m_a_eV: float = 3e-13, u: float =
     )
     cosmology = planck_cosmology(section.constants, section.growth)
     return World(Axion(m_a_eV, u), cosmology=cosmology, halos=halos)
+
+
+def _power(name: str) -> LinearPower:
+    """Linear power by name, or from a file: a name with a folder or an ending is one."""
+    path = Path(name)
+    if path.is_file() or path.suffix or len(path.parts) > 1:
+        table = read_linear_power(path)
+        return TabulatedPower(table.z, table.k_Mpc, table.power_Mpc3)
+    return linear_power(name)
 
 
 def screening_spectrum(section: ScreeningSection, ell: ArrayLike) -> ScreeningSpectrum:

@@ -157,10 +157,43 @@ def bandpower_responses(
     ----------
     Goldstein et al. 2024, arXiv:2409.10514.
     """
+    return np.asarray(windows.from_nodes(jnp.asarray(node_spectra(section, windows, m_a_eV))))
+
+
+def node_spectra(
+    section: ScreeningSection, windows: BandpowerWindows, m_a_eV: ArrayLike
+) -> np.ndarray:
+    """C_l^Tg per unit u at the nodes of bandpower windows, at many masses.
+
+    Parameters
+    ----------
+    section : ScreeningSection
+        Choices of the model.
+    windows : BandpowerWindows
+        b bins with n nodes in l.
+    m_a_eV : array, shape (k,)
+        Masses [eV].
+
+    Returns
+    -------
+    array, shape (k, n)
+        Negative spectra [uK]; zero rows where no halo resonates.
+
+    Raises
+    ------
+    ConfigurationError
+        On unknown names.
+    DataError
+        If a file of the user is unusable.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514.
+    """
     world = screening_world(section)
     model = screening_spectrum(section, windows.node_ell)
-    spectra = screening_curve(model, world, model.prepare(world), jnp.asarray(m_a_eV, float))
-    return np.asarray(spectra) @ np.asarray(windows.matrix).T
+    masses = jnp.asarray(m_a_eV, float)
+    return np.asarray(screening_curve(model, world, model.prepare(world), masses))
 
 
 def run_screening_limits(

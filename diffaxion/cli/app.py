@@ -7,7 +7,16 @@ from typing import Any
 
 import typer
 
-from . import info, joint, limit, predict_conversion, predict_luminosity, reproduce
+from . import (
+    info,
+    joint,
+    limit,
+    limit_screening,
+    predict_conversion,
+    predict_luminosity,
+    predict_screening,
+    reproduce,
+)
 
 
 def build_app() -> Callable[..., Any]:
@@ -34,9 +43,11 @@ def build_app() -> Callable[..., Any]:
     app.add_typer(predict, name="predict", help="One forward quantity.")
     predict_luminosity.register(predict)
     predict_conversion.register(predict)
+    predict_screening.register(predict)
     limits = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(limits, name="limit", help="Limit curves with expected bands.")
     limit.register(limits)
+    limit_screening.register(limits)
     again = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(again, name="reproduce", help="The papers' numbers and figures.")
     reproduce.register(again)

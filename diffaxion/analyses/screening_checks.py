@@ -1,0 +1,118 @@
+"""Checks of a screening model before it is compiled: what tables cover, which masses resonate."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..conversion.landau_zener import resonance_log_density
+from ..environments.cosmology import TabulatedPower, comoving_distance
+from ..environments.halos import TabulatedField, TabulatedGas, halo_grid
+from ..errors import ValidityError
+from ..observables.cmb.screening import ScreeningSpectrum
+from ..observables.world import World
+from .screening_config import ScreeningSection
+
+# Beyond these wave numbers P(k) matters little and may go on as a power law [1/Mpc].
+_K_RANGE_MPC = (1e-3, 10.0)
+_RADII = 65
+
+
+def check_tables(section: ScreeningSection, world: World, ell: np.ndarray) -> None:
+    """Make sure that tables of the user cover the redshifts, radii and scales of a calculation.
+
+    Parameters
+    ----------
+    section : ScreeningSection
+        Choices of the model.
+    world : World
+        World made from them.
+    ell : array, shape (l,)
+        Multipoles.
+
+    Returns
+    -------
+    None
+        Silence is consent.
+
+    Raises
+    ------
+    ValidityError
+        If a redshift, radius or wave number [1/Mpc] lies outside a table.
+
+    References
+    ----------
+    None: a check of input.
+    """
+    assert world.halos is not None
+    assert world.cosmology is not None
+    low, high = section.z_range
+    for option, name, model in (
+        ("--gas", section.gas, world.halos.gas),
+        ("--field", section.field, world.halos.field),
+    ):
+        if not isinstance(model, (TabulatedGas, TabulatedField)):
+            continue
+        z = np.asarray(model.table.z)
+        # A table with one redshift, or none, stands for all of them.
+        for value in (low, high) if z.size > 1 else ():
+            if not z[0] <= value <= z[-1]:
+                raise ValidityError(
+                    f"{option} {name}: z = {value:g} is outside the table, which runs from "
+                    f"{z[0]:g} to {z[-1]:g}: extend it, or leave out the column z to use one "
+                    "profile at all redshifts"
+                )
+        x = np.exp(np.asarray(model.table.ln_x)[[0, -1]])
+        # Gas beyond its table resonates nowhere; a field would have to be extrapolated.
+        edges = (section.x_lo, section.x_hi)
+        for value in edges if isinstance(model, TabulatedField) else ():
+            if not x[0] * (1.0 - 1e-9) <= value <= x[1] * (1.0 + 1e-9):
+                raise ValidityError(
+                    f"{option} {name}: x = {value:g} is outside the table, which runs from "
+                    f"{x[0]:g} to {x[1]:g} in units of R200c; conversion is counted from "
+                    f"{edges[0]:g} to {edges[1]:g}: extend it"
+                )
+    power = world.halos.power
+    if isinstance(power, TabulatedPower):
+        chi = np.asarray(comoving_distance(world.cosmology, jnp.asarray([low, high])))
+        wanted = np.array([(np.min(ell) + 0.5) / chi[1], (np.max(ell) + 0.5) / chi[0]])
+        k = np.clip(np.concatenate([wanted, _K_RANGE_MPC]), *_K_RANGE_MPC)
+        power.check(jnp.asarray(k), jnp.asarray(section.z_range))
+
+
+def resonant_masses(model: ScreeningSpectrum, world: World) -> tuple[float, float]:
+    """Range of masses that resonate somewhere in the region of conversion.
+
+    Parameters
+    ----------
+    model : ScreeningSpectrum
+        Forward model with its grids and cuts.
+    world : World
+        Root tree.
+
+    Returns
+    -------
+    low, high : float
+        Masses [eV] of the plasma frequencies at the thinnest and densest place of any halo,
+        including the tapers of the cuts.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514; m^2 = 4 pi alpha n_e/m_e.
+    """
+    halos, cuts, nodes = world.halos, model.cuts, model.integration
+    assert halos is not None
+    assert world.cosmology is not None
+    grid = halo_grid(world.cosmology, nodes.z, nodes.mass_Msun, halos.concentration, halos.power)
+    # A taper ends half its width beyond the nominal edge.
+    slack = float(jnp.exp(0.5 * cuts.width)) if cuts.edges == "taper" else 1.0
+    inner, outer = float(cuts.x_lo) / slack, float(cuts.x_hi) * slack
+    x = jnp.geomspace(inner, outer, _RADII)[:, None, None]
+    ln_n = np.asarray(halos.gas.log_density(grid, x)[0])
+    inside = (x <= grid.rvir_Mpc / grid.r200c_Mpc * slack) & (
+        grid.m200c_Msun >= cuts.floor_Msun / slack
+    )
+    found = ln_n[np.broadcast_to(np.asarray(inside), ln_n.shape)]
+    at_1_eV = float(resonance_log_density(1.0, grid.constants))
+    low, high = np.exp(0.5 * (np.array([found.min(), found.max()]) - at_1_eV))
+    return float(low), float(high)
