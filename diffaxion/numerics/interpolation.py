@@ -13,10 +13,15 @@ from jaxtyping import Array, Float
 from .special import safe_divide
 
 
-def _cell(x: Float[Array, ""], xp: Float[Array, " n"]) -> tuple[Array, Array]:
+def _cell(
+    x: Float[Array, "..."], xp: Float[Array, " n"], uniform: bool = False
+) -> tuple[Array, Array]:
     clipped = jnp.clip(x, xp[0], xp[-1])
-    k = jnp.clip(jnp.searchsorted(xp, clipped, side="right") - 1, 0, xp.shape[0] - 2)
-    return clipped, k
+    if uniform:
+        k = jnp.floor((clipped - xp[0]) * ((xp.shape[0] - 1) / (xp[-1] - xp[0]))).astype(int)
+    else:
+        k = jnp.searchsorted(xp, clipped, side="right") - 1
+    return clipped, jnp.clip(k, 0, xp.shape[0] - 2)
 
 
 def linear_interpolate(
@@ -92,6 +97,7 @@ def spline_interpolate(
     xp: Float[Array, " n"],
     fp: Float[Array, "n ..."],
     curvature: Float[Array, "n ..."],
+    uniform: bool = False,
 ) -> Float[Array, "..."]:
     """Cubic spline with second derivatives from :func:`spline_curvature`; clamps outside.
 
@@ -105,6 +111,8 @@ def spline_interpolate(
         Values at the nodes, any unit.
     curvature : float array, shape (n, ...)
         Second derivatives at the nodes.
+    uniform : bool
+        Whether the nodes are equally spaced, which saves the search; static.
 
     Returns
     -------
@@ -116,7 +124,7 @@ def spline_interpolate(
     de Boor 1978, A Practical Guide to Splines, chapter IV.
     """
     x = jnp.asarray(x)
-    clipped, k = _cell(x, xp)
+    clipped, k = _cell(x, xp, uniform)
     h = xp[k + 1] - xp[k]
     b = (clipped - xp[k]) / h
     shape = b.shape + (1,) * (fp.ndim - 1)

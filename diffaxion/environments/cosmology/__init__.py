@@ -13,7 +13,14 @@ from .eisenstein_hu import sound_horizon, transfer_function
 from .growth import growth_factor
 from .power import CorrectedPower, EisensteinHuPower, LinearPower, linear_power
 from .tabulated import TabulatedPower
-from .variance import SigmaWindow, mass_sigma, sigma_8, sigma_slope, sigma_window
+from .variance import (
+    SigmaWindow,
+    mass_sigma,
+    sigma_8,
+    sigma_and_power,
+    sigma_slope,
+    sigma_window,
+)
 
 __all__ = [
     "CorrectedPower",
@@ -32,6 +39,7 @@ __all__ = [
     "matter_fraction",
     "planck_cosmology",
     "sigma_8",
+    "sigma_and_power",
     "sigma_slope",
     "sigma_window",
     "sound_horizon",

@@ -60,41 +60,38 @@ def hypergeometric_growth(cosmology: Cosmology, a: Float[Array, "..."]) -> Float
     return a * jnp.sqrt(1.0 + y[..., 0]) * integral
 
 
-def _coefficients(cosmology: Cosmology, ln_a: Float[Array, " n"]) -> Float[Array, "n 2 2"]:
-    """Matrix A of (g, g')' = A (g, g') for g = D/a, which is smoother than D."""
+def _coefficients(cosmology: Cosmology, ln_a: Float[Array, " n"]) -> Float[Array, "n 2"]:
+    """c of g'' = -c_0 g - c_1 g' for g = D/a, which is smoother than D."""
     a = jnp.exp(ln_a)
     matter, radiation = cosmology.omega_m / a**3, cosmology.omega_r / a**4
     total = matter + radiation + cosmology.h**2 - cosmology.omega_m - cosmology.omega_r
     slope = -(3.0 * matter + 4.0 * radiation) / (2.0 * total)
-    source = 3.0 + slope - 1.5 * matter / total
-    zero, one = jnp.zeros_like(a), jnp.ones_like(a)
-    return jnp.stack(
-        [jnp.stack([zero, one], -1), jnp.stack([-source, -(4.0 + slope)], -1)], axis=-2
-    )
+    return jnp.stack([3.0 + slope - 1.5 * matter / total, 4.0 + slope], axis=-1)
+
+
+def _rate(c: Float[Array, "2"], state: Float[Array, "2"]) -> Float[Array, "2"]:
+    """(g', g'') of the state (g, g')."""
+    return jnp.stack([state[1], -c[0] * state[0] - c[1] * state[1]])
 
 
 def radiation_growth(cosmology: Cosmology, a: Float[Array, "..."]) -> Float[Array, "..."]:
     """D(a) with radiation: 128 Runge-Kutta steps in ln a, Hermite interpolation between them."""
     h = -_LN_A_START / _STEPS
-    ln_a = jnp.linspace(_LN_A_START, 0.0, 2 * _STEPS + 1)
-    matrices = _coefficients(cosmology, ln_a)
-    first, middle, last = matrices[:-1:2], matrices[1::2], matrices[2::2]
-    # The equation is linear, so that a step of the classical fourth-order rule is a matrix.
-    unit = jnp.eye(2)
-    k1 = first
-    k2 = middle @ (unit + 0.5 * h * k1)
-    k3 = middle @ (unit + 0.5 * h * k2)
-    k4 = last @ (unit + h * k3)
-    steps = unit + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
+    c = _coefficients(cosmology, jnp.linspace(_LN_A_START, 0.0, 2 * _STEPS + 1))
     equality = cosmology.omega_r / cosmology.omega_m
 
-    def advance(state: Array, matrix: Array) -> tuple[Array, Array]:
-        moved = matrix @ state
+    def advance(state: Array, c: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        first, middle, last = c
+        k1 = _rate(first, state)
+        k2 = _rate(middle, state + 0.5 * h * k1)
+        k3 = _rate(middle, state + 0.5 * h * k2)
+        k4 = _rate(last, state + h * k3)
+        moved = state + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
         return moved, moved
 
     early = 2.0 / 3.0 * equality * jnp.exp(-_LN_A_START)
     start = jnp.stack([1.0 + early, -early])
-    _, states = jax.lax.scan(advance, start, steps)
+    _, states = jax.lax.scan(advance, start, (c[:-1:2], c[1::2], c[2::2]))
     states = jnp.concatenate([start[None], states])
 
     position = jnp.clip((jnp.log(a) - _LN_A_START) / h, 0.0, _STEPS)

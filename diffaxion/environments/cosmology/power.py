@@ -67,7 +67,8 @@ class SeparablePower(LinearPower):
     def growth_squared(self, cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
         """D(z)^2/D(0)^2, with the growth that the cosmology selects."""
         z = jnp.asarray(z, float)
-        return (growth_factor(cosmology, z) / growth_factor(cosmology, jnp.zeros(()))) ** 2
+        growth = growth_factor(cosmology, jnp.append(z.reshape(-1), 0.0))
+        return ((growth[:-1] / growth[-1]) ** 2).reshape(z.shape)
 
     def power(
         self, cosmology: Cosmology, k_Mpc: Float[Array, "..."], z: Float[Array, "..."]
@@ -129,7 +130,7 @@ class CorrectedPower(SeparablePower):
     Attributes
     ----------
     ln_k : float array, shape (n,)
-        ln kappa, kappa in [1/Mpc].
+        ln kappa, equally spaced, kappa in [1/Mpc].
     table, curvature : float array, shape (n, 4)
         R and its derivatives in omega_b, omega_c, N_eff; second derivatives of their splines.
     fiducial : float array, shape (3,)
@@ -170,9 +171,10 @@ class CorrectedPower(SeparablePower):
         """P(k, 0) [Mpc^3]."""
         stretch = sound_horizon(cosmology) / self.sound_horizon_Mpc
         ln_k = jnp.log(jnp.asarray(k_Mpc, float) * stretch)
-        rows = spline_interpolate(ln_k, self.ln_k, self.table, self.curvature)
         point = jnp.stack([cosmology.omega_b, cosmology.omega_c, cosmology.n_eff])
-        ln_ratio = rows[..., 0] + rows[..., 1:] @ (point - self.fiducial)
+        weights = jnp.append(1.0, point - self.fiducial)
+        spline = self.table @ weights, self.curvature @ weights
+        ln_ratio = spline_interpolate(ln_k, self.ln_k, *spline, uniform=True)
         return EisensteinHuPower().today(cosmology, k_Mpc) * jnp.exp(ln_ratio)
 
 

@@ -91,12 +91,17 @@ def sigma_window(mass_Msun: Float[Array, " m"]) -> SigmaWindow:
     return SigmaWindow(window**2, -window * slope / 3.0)
 
 
+def _nodes(cosmology: Cosmology) -> tuple[Array, Array]:
+    """Wave numbers of the sigma integral [1/Mpc] and weights k^3 dln k/(2 pi^2)."""
+    k = jnp.asarray(_KAPPA) * jnp.cbrt(matter_density(cosmology, 0.0) / _RHO_FIDUCIAL)
+    return k, jnp.asarray(_SIMPSON) * k**3 / (2.0 * jnp.pi**2)
+
+
 def _spectrum(
     cosmology: Cosmology, power: LinearPower, z: Float[Array, " n"]
 ) -> tuple[Array, Array]:
     """Integrand without window times weights, (1 or n, k), and the factors (n,) that it lacks."""
-    k = jnp.asarray(_KAPPA) * jnp.cbrt(matter_density(cosmology, 0.0) / _RHO_FIDUCIAL)
-    measure = jnp.asarray(_SIMPSON) * k**3 / (2.0 * jnp.pi**2)
+    k, measure = _nodes(cosmology)
     factor = power.variance_factor(z)
     if isinstance(power, SeparablePower):
         return (measure * power.today(cosmology, k))[None], factor * power.growth_squared(
@@ -144,6 +149,53 @@ def mass_sigma(
     window = sigma_window(mass_Msun) if window is None else window
     spectrum, factor = _spectrum(cosmology, power, z)
     return jnp.sqrt(spectrum @ window.square.T * factor[:, None])
+
+
+def sigma_and_power(
+    cosmology: Cosmology,
+    power: LinearPower,
+    window: SigmaWindow,
+    z: Float[Array, " n"],
+    k_Mpc: Float[Array, "l n"],
+) -> tuple[Float[Array, "n m"], Float[Array, "l n"]]:
+    """sigma(M, z) and P(k, z) together: a separable spectrum and its growth are evaluated once.
+
+    sigma^2 = int dk k^2 P W^2(kR)/(2 pi^2) as in :func:`mass_sigma`.
+
+    Parameters
+    ----------
+    cosmology : Cosmology
+        Background.
+    power : LinearPower
+        Linear power spectrum.
+    window : SigmaWindow
+        :func:`sigma_window` of m masses.
+    z : float array, shape (n,)
+        Redshifts.
+    k_Mpc : float array, shape (l, n)
+        Comoving wave numbers at each redshift [1/Mpc].
+
+    Returns
+    -------
+    sigma : float array, shape (n, m)
+        sigma, dimensionless.
+    power : float array, shape (l, n)
+        P(k, z) [Mpc^3].
+
+    References
+    ----------
+    Peebles 1980, The Large-Scale Structure of the Universe, section 26.
+    """
+    if not isinstance(power, SeparablePower):
+        spectrum, factor = _spectrum(cosmology, power, z)
+        at_k = power.power(cosmology, k_Mpc, z)
+    else:
+        nodes, measure = _nodes(cosmology)
+        today = power.today(cosmology, jnp.concatenate([nodes, k_Mpc.reshape(-1)]))
+        growth = power.growth_squared(cosmology, z)
+        spectrum, factor = (measure * today[:_NODES])[None], power.variance_factor(z) * growth
+        at_k = today[_NODES:].reshape(k_Mpc.shape) * growth
+    return jnp.sqrt(spectrum @ window.square.T * factor[:, None]), at_k
 
 
 def sigma_slope(

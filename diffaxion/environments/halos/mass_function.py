@@ -54,6 +54,7 @@ _TINKER10 = np.array(
 _CURVATURE08 = spline_curvature(_LOG_DELTA, _TINKER08)
 _CURVATURE10 = spline_curvature(_LOG_DELTA, _TINKER10)
 _LAST_EVOLUTION_Z = 3.0
+_FIRST_DELTA = 200.0
 
 # From zero: nu = exp(w - exp(-w)), which removes the power at nu -> 0, and the trapezoid in w.
 _W = np.linspace(-7.5, 2.5, 81)
@@ -66,8 +67,25 @@ _LN_WEIGHT_CUT = np.log(
 )
 
 
+def _column(overdensity: Float[Array, "..."] | float) -> Float[Array, "... 1"] | float:
+    """An array with one more axis; a plain number stays one."""
+    return overdensity if isinstance(overdensity, float) else jnp.asarray(overdensity)[..., None]
+
+
+def _row(
+    overdensity: Float[Array, "..."] | float, table: np.ndarray, curvature: np.ndarray
+) -> Float[Array, "4 ..."]:
+    """Four parameters of a fit at an overdensity; the plain number 200 is the first row."""
+    if isinstance(overdensity, float) and overdensity == _FIRST_DELTA:
+        return jnp.asarray(table[0])
+    row = spline_interpolate(
+        jnp.log10(overdensity), jnp.asarray(_LOG_DELTA), jnp.asarray(table), jnp.asarray(curvature)
+    )
+    return jnp.moveaxis(row, -1, 0)
+
+
 def tinker10_multiplicity(
-    ln_nu: Float[Array, "..."], z: Float[Array, "..."], overdensity: Float[Array, "..."]
+    ln_nu: Float[Array, "..."], z: Float[Array, "..."], overdensity: Float[Array, "..."] | float
 ) -> Float[Array, "..."]:
     """f(nu)/alpha = [1 + (beta nu)^(-2 phi)] nu^(2 eta) exp(-gamma nu^2/2), without its amplitude.
 
@@ -95,16 +113,10 @@ def tinker10_multiplicity(
     return rise * jnp.exp(ln_tail)
 
 
-def _tinker10_factors(ln_nu: Array, z: Array, overdensity: Array) -> tuple[Array, Array]:
+def _tinker10_factors(ln_nu: Array, z: Array, overdensity: Array | float) -> tuple[Array, Array]:
     """ln of nu^(2 eta) exp(-gamma nu^2/2), which overflows for nu -> 0, and 1 + (beta nu)^..."""
-    table = spline_interpolate(
-        jnp.log10(overdensity),
-        jnp.asarray(_LOG_DELTA),
-        jnp.asarray(_TINKER10),
-        jnp.asarray(_CURVATURE10),
-    )
     ln_a = jnp.log1p(jnp.minimum(z, _LAST_EVOLUTION_Z))
-    beta, gamma, phi, eta = jnp.moveaxis(table, -1, 0)
+    beta, gamma, phi, eta = _row(overdensity, _TINKER10, _CURVATURE10)
     ln_beta = jnp.log(beta) + 0.20 * ln_a
     gamma, phi, eta = (
         p * jnp.exp(k * ln_a) for p, k in ((gamma, -0.01), (phi, -0.08), (eta, 0.27))
@@ -114,7 +126,7 @@ def _tinker10_factors(ln_nu: Array, z: Array, overdensity: Array) -> tuple[Array
 
 
 def tinker08_multiplicity(
-    sigma: Float[Array, "..."], z: Float[Array, "..."], overdensity: Float[Array, "..."]
+    sigma: Float[Array, "..."], z: Float[Array, "..."], overdensity: Float[Array, "..."] | float
 ) -> Float[Array, "..."]:
     """nu f(nu) = A [(sigma/b)^-a + 1] exp(-c/sigma^2).
 
@@ -140,10 +152,7 @@ def tinker08_multiplicity(
     Tinker et al. 2008, ApJ 688, 709 (arXiv:0803.2706), eqs. 3-8 and Table 2.
     """
     log_delta = jnp.log10(overdensity)
-    table = spline_interpolate(
-        log_delta, jnp.asarray(_LOG_DELTA), jnp.asarray(_TINKER08), jnp.asarray(_CURVATURE08)
-    )
-    amplitude, a, b, c = jnp.moveaxis(table, -1, 0)
+    amplitude, a, b, c = _row(overdensity, _TINKER08, _CURVATURE08)
     q = 10.0 ** (-((0.75 / (log_delta - np.log10(75.0))) ** 1.2))
     a1 = 1.0 + z
     amplitude, a, b = amplitude * a1**-0.14, a * a1**-0.06, b * a1**-q
@@ -151,7 +160,7 @@ def tinker08_multiplicity(
 
 
 def tinker10_bias(
-    ln_nu: Float[Array, "..."], overdensity: Float[Array, "..."]
+    ln_nu: Float[Array, "..."], overdensity: Float[Array, "..."] | float
 ) -> Float[Array, "..."]:
     """Linear bias b = 1 - A nu^a/(nu^a + 1.686^a) + 0.183 nu^1.5 + C nu^2.4.
 
@@ -185,7 +194,7 @@ def tinker10_bias(
 
 def tinker10_amplitude(
     z: Float[Array, "..."],
-    overdensity: Float[Array, "..."],
+    overdensity: Float[Array, "..."] | float,
     normalisation: Normalisation = "from-zero",
 ) -> Float[Array, "..."]:
     """alpha(z) of f(nu) from int b f dnu = 1: matter is not biased against itself.
@@ -214,8 +223,7 @@ def tinker10_amplitude(
         ln_nu, ln_weight = jnp.asarray(_LN_NU_ZERO), jnp.asarray(_LN_WEIGHT_ZERO)
     else:
         ln_nu, ln_weight = jnp.asarray(np.log(_NU_CUT)), jnp.asarray(_LN_WEIGHT_CUT)
-    z, overdensity = jnp.broadcast_arrays(jnp.asarray(z, float), jnp.asarray(overdensity, float))
-    z, overdensity = z[..., None], overdensity[..., None]
+    z, overdensity = jnp.asarray(z, float)[..., None], _column(overdensity)
     ln_tail, rise = _tinker10_factors(ln_nu, z, overdensity)
     biased = rise * tinker10_bias(ln_nu, overdensity)
     return 1.0 / jnp.sum(biased * jnp.exp(ln_tail + ln_weight), axis=-1)
@@ -253,10 +261,12 @@ class MassFunction(eqx.Module):
             if getattr(self, name) not in known:
                 raise unknown_name(f"{name} of the mass function", getattr(self, name), known)
 
-    def mean_overdensity(self, cosmology: Cosmology, z: Float[Array, "..."]) -> Float[Array, "..."]:
+    def mean_overdensity(
+        self, cosmology: Cosmology, z: Float[Array, "..."]
+    ) -> Float[Array, "..."] | float:
         """Delta relative to the mean density at which the fits are taken."""
         if self.overdensity == "200m":
-            return jnp.full_like(jnp.asarray(z, float), 200.0)
+            return _FIRST_DELTA
         fraction = matter_fraction(cosmology, z)
         return jnp.clip(virial_overdensity(fraction) / fraction, 200.0, 3200.0)
 
@@ -276,7 +286,7 @@ class MassFunction(eqx.Module):
         if slope is None:
             slope = _log_slope(sigma, mass_Msun)
         delta = self.mean_overdensity(cosmology, z)
-        column, delta_column = z[:, None], delta[:, None]
+        column, delta_column = z[:, None], _column(delta)
         if self.fit == "tinker08":
             multiplicity = tinker08_multiplicity(sigma, column, delta_column)
         else:
@@ -292,7 +302,7 @@ class MassFunction(eqx.Module):
     ) -> Float[Array, "n m"]:
         """Linear bias of halos, dimensionless."""
         delta = self.mean_overdensity(cosmology, z)
-        return tinker10_bias(jnp.log(DELTA_COLLAPSE / sigma), delta[:, None])
+        return tinker10_bias(jnp.log(DELTA_COLLAPSE / sigma), _column(delta))
 
 
 def _log_slope(sigma: Array, mass: Array) -> Array:

@@ -33,7 +33,7 @@ from ...conversion.landau_zener import (
     dark_photon_halo_probability,
     resonance_log_density,
 )
-from ...environments.cosmology import mass_sigma
+from ...environments.cosmology import sigma_and_power, sigma_window
 from ...environments.halos.grid import HaloGrid, halo_grid
 from ...environments.halos.occupation import HOD
 from .integration import HaloIntegration
@@ -63,6 +63,21 @@ class Conversion(NamedTuple):
 
     depth: Float[Array, "r z m"]
     theta: Float[Array, "r z m"]
+
+
+class LinearSide(NamedTuple):
+    """Linear theory on the grids.
+
+    Attributes
+    ----------
+    sigma : float array, shape (z, m)
+        Standard deviation of the density field on all masses.
+    power : float array, shape (l, z)
+        P((l + 1/2)/chi, z) [Mpc^3].
+    """
+
+    sigma: Float[Array, "z m"]
+    power: Float[Array, "l z"]
 
 
 class GalaxySide(NamedTuple):
@@ -125,8 +140,9 @@ class ScreeningSpectrum(eqx.Module):
         satellites = (*sky, "halos.hod.truncation")
         return {
             "grid": sky,
+            "window": (),
+            "linear": sky,
             "abundance": abundance,
-            "matter": sky,
             "satellites": satellites,
             "galaxies": (*abundance, *satellites, "halos.hod", "halos.galaxies"),
             "conversion": (*sky, "axion.m_a_eV", "halos.gas", "halos.field"),
@@ -152,17 +168,18 @@ class ScreeningSpectrum(eqx.Module):
     def _abundance(self, world: World, cache: Cache) -> tuple[Array, Array]:
         """n dM and n b dM on all masses, shape (z, m) [Mpc^-3]."""
         z, mass = self.integration.z, self.integration.mass_Msun
-        sigma = mass_sigma(world.cosmology, world.halos.power, mass, z)
+        sigma = cache["linear"].sigma
         function = world.halos.mass_function
         number = function.density(world.cosmology, sigma, mass, z)
         number = number * self.integration.mass_weight_Msun
         return number, number * function.bias(world.cosmology, sigma, z)
 
-    def _matter(self, world: World, cache: Cache) -> Array:
-        """P((l + 1/2)/chi, z), shape (l, z) [Mpc^3]."""
+    def _linear(self, world: World, cache: Cache) -> LinearSide:
         grid: HaloGrid = cache["grid"]
         k = (self.ell[:, None] + 0.5) / grid.chi_Mpc[:, 0]
-        return world.halos.power(world.cosmology, k, grid.z)
+        return LinearSide(
+            *sigma_and_power(world.cosmology, world.halos.power, cache["window"], grid.z, k)
+        )
 
     def _satellites(self, world: World, cache: Cache) -> Array:
         """Fourier profile of satellites on the masses that screen, shape (l, z, m)."""
@@ -217,15 +234,18 @@ class ScreeningSpectrum(eqx.Module):
         """The cache with the named items added where it lacks them."""
         makers = {
             "grid": lambda w, c: self._grid(w),
+            "window": lambda w, c: sigma_window(self.integration.mass_Msun),
+            "linear": self._linear,
             "abundance": self._abundance,
-            "matter": self._matter,
             "satellites": self._satellites,
             "galaxies": self._galaxies,
             "conversion": self._conversion,
         }
         found = dict(cache or {})
+        # The windows of sigma are needed only to make what is not at hand.
+        wanted = {*names, "window"} if "linear" not in found else set(names)
         for name in makers:
-            if name in names and name not in found:
+            if name in wanted and name not in found:
                 found[name] = makers[name](world, found)
         return found
 
@@ -242,10 +262,13 @@ class ScreeningSpectrum(eqx.Module):
         Returns
         -------
         dict
-            Subset of ``grid``, ``abundance``, ``matter``, ``satellites``, ``galaxies`` and
-            ``conversion``.
+            Subset of ``grid``, ``window``, ``linear``, ``abundance``, ``satellites``,
+            ``galaxies`` and ``conversion``.
         """
-        keep = tuple(name for name in self.dependencies() if name not in self.touched(free))
+        touched = self.touched(free)
+        keep = tuple(name for name in self.dependencies() if name not in touched)
+        if "linear" in keep:
+            keep = tuple(name for name in keep if name != "window")
         return _prepare(self, world, keep)
 
     def halo_terms(
@@ -267,7 +290,7 @@ class ScreeningSpectrum(eqx.Module):
         one, two : float array, shape (l,)
             C_l terms; Tg is negative.
         """
-        side = ("grid", "abundance", "matter")
+        side = ("grid", "linear", "abundance")
         if kind != "TT":
             side = (*side, "satellites", "galaxies")
         if kind != "gg":
@@ -277,7 +300,7 @@ class ScreeningSpectrum(eqx.Module):
         low = self.integration.n_low
         volume = self.integration.z_weight * grid.chi_Mpc[:, 0] ** 2 / grid.hubble_Mpc[:, 0]
         number, biased = (x[:, low:] for x in items["abundance"])
-        matter = items["matter"] * volume
+        matter = items["linear"].power * volume
         if kind == "gg":
             side_g: GalaxySide = items["galaxies"]
             weight = number * (volume * side_g.kernel**2)[:, None]
