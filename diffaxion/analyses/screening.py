@@ -31,6 +31,9 @@ from ..observables.cmb.screening import Cache, Kind, ScreeningSpectrum
 from ..observables.world import World
 from .screening_config import ScreeningSection
 
+# Heavier halos hold enough satellites for the profile of these to matter.
+LIGHTEST_RESOLVED_MSUN = 1e11
+
 
 def screening_world(section: ScreeningSection, m_a_eV: float = 3e-13, u: float = 1.0) -> World:
     """World of a screening analysis at its fiducial point.
@@ -69,7 +72,7 @@ def screening_world(section: ScreeningSection, m_a_eV: float = 3e-13, u: float =
                     f"field_mass_cap_Msun = {section.field_mass_cap_Msun:g}: only a field "
                     f"beta:VALUE has a cap of the mass, found {section.field!r}"
                 )
-            field = replace(field, mass_cap_Msun=section.field_mass_cap_Msun)
+            field = replace(field, mass_cap_Msun=jnp.asarray(section.field_mass_cap_Msun))
     halos = Halos(
         _power(section.power),
         MassFunction(section.mass_function, section.overdensity, section.normalisation),
@@ -132,16 +135,23 @@ def screening_spectrum(section: ScreeningSection, ell: ArrayLike) -> ScreeningSp
     cuts = ConversionCuts(
         section.x_lo, section.x_hi, section.floor_Msun, section.taper_width, section.edges
     )
+    # Satellites count as points below the first mass that screens: never beyond 1e11 Msun.
+    reach = np.exp(-0.5 * section.taper_width) if section.edges == "taper" else 1.0
     grid = halo_integration(
         section.rule,
         section.n_z,
         section.n_mass,
         section.z_range,
         section.mass_range_Msun,
-        section.floor_Msun,
+        min(section.floor_Msun * reach, LIGHTEST_RESOLVED_MSUN),
     )
     return ScreeningSpectrum(
-        jnp.asarray(multipoles), grid, cuts, section.nu_GHz, section.kernel_bias, section.boson
+        jnp.asarray(multipoles),
+        grid,
+        cuts,
+        jnp.asarray(section.nu_GHz),
+        jnp.asarray(section.kernel_bias),
+        section.boson,
     )
 
 
