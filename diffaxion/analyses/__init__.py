@@ -13,6 +13,8 @@ from .nuisances import (
     profile_over_nuisances,
     uniform_g_draws,
 )
+from .screening import screening_curve, screening_spectrum, screening_terms, screening_world
+from .screening_config import ScreeningSection, screening_section
 from .screening_limits import (
     BayesCurve,
     ScreeningData,
@@ -24,6 +26,13 @@ from .screening_limits import (
     parse_data_kind,
     recast_data,
     screening_limits,
+)
+from .screening_run import (
+    bandpower_responses,
+    published_recast,
+    run_screening_limits,
+    screening_data,
+    toy_covariance,
 )
 from .star_clusters import (
     FluxSpectrum,
@@ -47,8 +56,10 @@ __all__ = [
     "MassScan",
     "ScreeningData",
     "ScreeningLimits",
+    "ScreeningSection",
     "analysis_priors",
     "asimov_data",
+    "bandpower_responses",
     "bayes_over_masses",
     "build_analysis",
     "build_galaxy",
@@ -69,14 +80,23 @@ __all__ = [
     "parse_data_kind",
     "profile_loglike",
     "profile_over_nuisances",
+    "published_recast",
     "published_shape",
     "published_spectrum",
     "recast_data",
     "response_curve",
     "run_joint",
+    "run_screening_limits",
     "scan_signals",
+    "screening_curve",
+    "screening_data",
     "screening_limits",
+    "screening_section",
+    "screening_spectrum",
+    "screening_terms",
+    "screening_world",
     "strength_moments",
+    "toy_covariance",
     "uniform_g_draws",
     "user_spectrum",
 ]

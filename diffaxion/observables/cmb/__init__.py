@@ -12,18 +12,27 @@ from .bandpowers import (
     top_hat_windows,
     windows_of,
 )
+from .integration import HaloIntegration, halo_integration
+from .limber import galaxy_auto_sums, screening_auto_sums, screening_galaxy_sums
+from .screening import ScreeningSpectrum
 from .sed import dark_photon_sed, passband_average, screening_sed, temperature_factor_uK
 
 __all__ = [
     "BandpowerWindows",
+    "HaloIntegration",
+    "ScreeningSpectrum",
     "bandpower_windows",
     "dark_photon_sed",
     "default_bins",
+    "galaxy_auto_sums",
     "gaussian_beam",
+    "halo_integration",
     "inference_multipoles",
     "limb_kernel",
     "limb_kernel_curved",
     "passband_average",
+    "screening_auto_sums",
+    "screening_galaxy_sums",
     "screening_sed",
     "spline_matrix",
     "temperature_factor_uK",
