@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from ..conversion.landau_zener import resonance_log_density
 from ..environments.cosmology import TabulatedPower, comoving_distance
@@ -100,19 +104,24 @@ def resonant_masses(model: ScreeningSpectrum, world: World) -> tuple[float, floa
     ----------
     Goldstein et al. 2024, arXiv:2409.10514; m^2 = 4 pi alpha n_e/m_e.
     """
-    halos, cuts, nodes = world.halos, model.cuts, model.integration
-    assert halos is not None
+    assert world.halos is not None
     assert world.cosmology is not None
-    grid = halo_grid(world.cosmology, nodes.z, nodes.mass_Msun, halos.concentration, halos.power)
-    # A taper ends half its width beyond the nominal edge.
-    slack = float(jnp.exp(0.5 * cuts.width)) if cuts.edges == "taper" else 1.0
-    inner, outer = float(cuts.x_lo) / slack, float(cuts.x_hi) * slack
-    x = jnp.geomspace(inner, outer, _RADII)[:, None, None]
-    ln_n = np.asarray(halos.gas.log_density(grid, x)[0])
-    inside = (x <= grid.rvir_Mpc / grid.r200c_Mpc * slack) & (
-        grid.m200c_Msun >= cuts.floor_Msun / slack
-    )
-    found = ln_n[np.broadcast_to(np.asarray(inside), ln_n.shape)]
-    at_1_eV = float(resonance_log_density(1.0, grid.constants))
+    ln_n, heavy = _densities(model, world)
+    found = np.asarray(ln_n)[:, np.asarray(heavy)]
+    at_1_eV = float(resonance_log_density(1.0, world.cosmology.constants))
     low, high = np.exp(0.5 * (np.array([found.min(), found.max()]) - at_1_eV))
     return float(low), float(high)
+
+
+@eqx.filter_jit
+def _densities(model: ScreeningSpectrum, world: Any) -> tuple[Array, Array]:
+    """ln n_e [cm^-3] between the cuts, shape (radii, z, m), and which halos lie above the floor."""
+    halos, cuts, nodes = world.halos, model.cuts, model.integration
+    grid = halo_grid(world.cosmology, nodes.z, nodes.mass_Msun, halos.concentration, halos.power)
+    # A taper ends half its width beyond the nominal edge.
+    slack = jnp.exp(0.5 * cuts.width) if cuts.edges == "taper" else jnp.ones(())
+    inner = cuts.x_lo / slack
+    outer = jnp.minimum(cuts.x_hi, grid.rvir_Mpc / grid.r200c_Mpc) * slack
+    steps = jnp.linspace(0.0, 1.0, _RADII)[:, None, None]
+    ln_n, _ = halos.gas.log_density(grid, inner * (outer / inner) ** steps)
+    return ln_n, grid.m200c_Msun >= cuts.floor_Msun / slack

@@ -19,8 +19,18 @@ if TYPE_CHECKING:
 DEFAULT_MASSES_EV = (1.75e-13, 2.55e-12, 70)
 
 
+def default_masses() -> np.ndarray:
+    """About 70 masses of the published curve itself, as even in ln m as it allows [eV]."""
+    from ..data.registry import load_table
+
+    known = load_table("limits_planck_unwise")["m_a_eV"]
+    wanted = np.geomspace(*DEFAULT_MASSES_EV)
+    nearest = np.argmin(np.abs(np.log(wanted[:, None] / known)), axis=1)
+    return known[np.unique(nearest)]
+
+
 def _masses(text: str | None, data: ScreeningData) -> np.ndarray:
-    masses = np.geomspace(*DEFAULT_MASSES_EV) if text is None else parse_masses(text)
+    masses = default_masses() if text is None else parse_masses(text)
     if data.recast is not None:
         try:
             data.recast.check_masses(masses)
@@ -49,7 +59,7 @@ def register(app: typer.Typer) -> None:
             typer.Option(
                 "--masses",
                 metavar="LO:HI:N",
-                help="Masses [eV], or a list [default: 1.75e-13:2.55e-12:70].",
+                help="Masses [eV], or a list [default: 70 of the published curve].",
             ),
         ] = None,
         configuration: model_options.ConfigurationName = "default",

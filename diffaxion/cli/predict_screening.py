@@ -87,6 +87,7 @@ def predict_screening(
     from ..constants import G_REF_GEV
     from ..conversion.landau_zener import EPSILON_REF
     from ..observables.cmb.sed import REFERENCE_GHZ
+    from ..runtime import enable_cache
 
     kind: Any = check_choice("--spectrum", spectrum, tuple(UNITS))
     _check_numbers(
@@ -124,6 +125,7 @@ def predict_screening(
     world = screening_world(section, m_a_eV)
     check_tables(section, world, ell)
     model = screening_spectrum(section, _filled(ell))
+    enable_cache()
     one, two = (np.asarray(x)[: ell.size] for x in screening_terms(model, world, None, kind))
     if kind != "gg" and not np.any(one) and not np.any(two):
         low, high = resonant_masses(model, world)
@@ -231,9 +233,6 @@ def register(app: typer.Typer) -> None:
 
         Example: diffaxion predict screening --mass 3e-13 --coupling 1e-11 --ell 100,1000 --json
         """
-        from ..runtime import enable_cache
-
-        enable_cache()
         result = predict_screening(
             mass,
             parse_numbers(ell, "--ell", "multipoles"),
