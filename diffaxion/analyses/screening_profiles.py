@@ -170,4 +170,5 @@ def gas_curves(m200c_Msun: float, z: float, x: ArrayLike) -> dict[str, np.ndarra
     }
     grid = _grid_of(jnp.asarray([m200c_Msun]), jnp.asarray([z]))
     radii = jnp.asarray(x, float)[:, None, None]
-    return {k: np.asarray(v)[:, 0, 0] for k, v in _densities(gases, grid, radii).items()}
+    found = _densities(gases, grid, radii)
+    return {name: np.asarray(found[name])[:, 0, 0] for name in gases}

@@ -1,4 +1,4 @@
-"""``diffaxion reproduce xray``: the paper's numbers and figures."""
+"""``diffaxion reproduce xray|screening``: the papers' numbers and figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .options import Out, Overwrite, Quiet
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command ``xray`` to a group of commands."""
+    """Add the commands ``xray`` and ``screening`` to a group of commands."""
 
     @app.command("xray")
     def xray(out: Out = None, overwrite: Overwrite = False, quiet: Quiet = False) -> None:
@@ -44,6 +44,27 @@ def register(app: typer.Typer) -> None:
         }
         record = provenance_record(None, settings.model_dump())
         text = write_reproduction(folder, tables, scans, record)
+        if not quiet:
+            typer.echo(text)
+        typer.echo(f"results in {folder}")
+
+    @app.command("screening")
+    def screening(out: Out = None, overwrite: Overwrite = False, quiet: Quiet = False) -> None:
+        """Numbers and figures of Goldstein et al. 2024 (CMB screening) beside ours.
+
+        Example: diffaxion reproduce screening --out reproduction-screening
+        """
+        from ..analyses.reproduce_screening import run_study
+        from ..analyses.screening_config import screening_section
+        from ..products.screening_reproduction import write_screening_reproduction
+        from ..provenance import prepare_output, provenance_record
+        from ..runtime import enable_cache
+
+        folder = prepare_output(out, "reproduce", overwrite=overwrite)
+        enable_cache()
+        configurations = {c: screening_section(c).model_dump() for c in ("parity", "default")}
+        record = provenance_record(None, configurations)
+        text = write_screening_reproduction(folder, run_study(), record)
         if not quiet:
             typer.echo(text)
         typer.echo(f"results in {folder}")

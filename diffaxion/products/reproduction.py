@@ -35,7 +35,11 @@ def _cells(row: Row) -> list[Any]:
     ]
 
 
-def comparison_table(rows: Sequence[Row], caption: str = "") -> Table:
+def _headings(reference: str) -> list[str]:
+    return [reference if c == "published" else c for c in _COLUMNS]
+
+
+def comparison_table(rows: Sequence[Row], caption: str = "", reference: str = "published") -> Table:
     """Rows as a table of a report.
 
     Parameters
@@ -44,6 +48,8 @@ def comparison_table(rows: Sequence[Row], caption: str = "") -> Table:
         Compared numbers; units are in their names.
     caption : str
         Caption.
+    reference : str
+        Heading of the column of numbers that ours are compared with.
 
     Returns
     -------
@@ -54,16 +60,18 @@ def comparison_table(rows: Sequence[Row], caption: str = "") -> Table:
     ----------
     None: a table.
     """
-    return Table(list(_COLUMNS), [_cells(r) for r in rows], caption)
+    return Table(_headings(reference), [_cells(r) for r in rows], caption)
 
 
-def markdown_table(rows: Sequence[Row]) -> str:
+def markdown_table(rows: Sequence[Row], reference: str = "published") -> str:
     """Rows as a Markdown table.
 
     Parameters
     ----------
     rows : sequence of Row
         Compared numbers; units are in their names.
+    reference : str
+        Heading of the column of numbers that ours are compared with.
 
     Returns
     -------
@@ -74,11 +82,39 @@ def markdown_table(rows: Sequence[Row]) -> str:
     ----------
     GitHub Flavored Markdown.
     """
-    lines = ["| " + " | ".join(_COLUMNS) + " |", "|" + "---|" * len(_COLUMNS)]
+    lines = ["| " + " | ".join(_headings(reference)) + " |", "|" + "---|" * len(_COLUMNS)]
     for row in rows:
         cells = (f"{c:.4g}" if isinstance(c, float) else str(c) for c in _cells(row))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def row_record(row: Row, reference: str = "published") -> dict[str, Any]:
+    """A row as an entry of ``reproduction.json``.
+
+    Parameters
+    ----------
+    row : Row
+        Compared numbers; the unit is in its name.
+    reference : str
+        Key of the number that ours is compared with.
+
+    Returns
+    -------
+    dict
+        ``agrees`` is None where there is nothing to compare with.
+
+    References
+    ----------
+    None: a record.
+    """
+    return {
+        "quantity": row.quantity,
+        "ours": row.ours,
+        reference: row.published,
+        "tolerance": row.tolerance,
+        "agrees": row.agrees if np.isfinite(row.published) else None,
+    }
 
 
 def conversion_figure() -> Any:
@@ -145,19 +181,7 @@ def write_reproduction(
         save_figure(figure, folder / name)
     text = "\n".join(f"### {name}\n\n{markdown_table(rows)}" for name, rows in tables.items())
     atomic_write(folder / "reproduction.md", text)
-    numbers = {
-        name: [
-            {
-                "quantity": r.quantity,
-                "ours": r.ours,
-                "published": r.published,
-                "tolerance": r.tolerance,
-                "agrees": r.agrees if np.isfinite(r.published) else None,
-            }
-            for r in rows
-        ]
-        for name, rows in tables.items()
-    }
+    numbers = {name: [row_record(r) for r in rows] for name, rows in tables.items()}
     write_json(folder / "reproduction.json", {"tables": numbers, "provenance": record})
     sections: dict[str, Any] = {name: [comparison_table(rows)] for name, rows in tables.items()}
     sections["Figures"] = [Image(f, c) for f, c in figures.values()]
