@@ -100,6 +100,7 @@ def register(app: typer.Typer) -> None:
         from ..observables.cmb.bandpowers import top_hat_windows
         from ..products import screening as products
         from ..products.citations import collect_references
+        from ..products.screening_summary import screening_lines, screening_summary
         from ..provenance import jsonable, prepare_output, provenance_record
         from ..runtime import enable_cache
 
@@ -143,7 +144,7 @@ def register(app: typer.Typer) -> None:
             "masses_eV": grid,
         }
         record = provenance_record(source.seed, {"model": options, **settings})
-        summary = products.screening_summary(limits, options, explicit)
+        summary = screening_summary(limits, options, explicit)
         papers = collect_references(model, world)
         if source.kind == "noise":
             products.write_realisation(folder / "bandpowers.npz", limits)
@@ -152,6 +153,6 @@ def register(app: typer.Typer) -> None:
             typer.echo(json.dumps(jsonable(summary | {"folder": str(folder)})))
             return
         if not quiet:
-            for line in products.screening_lines(summary):
+            for line in screening_lines(summary):
                 typer.echo(line)
         typer.echo(f"results in {folder}")

@@ -12,6 +12,7 @@ from diffaxion.errors import DataError
 from diffaxion.observables.cmb.bandpowers import top_hat_windows
 from diffaxion.products import read_limits
 from diffaxion.products import screening as products
+from diffaxion.products import screening_summary as words
 from diffaxion.products.screening_plots import plot_bandpowers, point_values, spread_masses
 from diffaxion.provenance import provenance_record
 
@@ -49,7 +50,7 @@ def recast(windows):
 def written(noise, tmp_path_factory):
     folder = tmp_path_factory.mktemp("products")
     limits, spectra = noise
-    summary = products.screening_summary(limits, OPTIONS, {"gas": "sh"})
+    summary = words.screening_summary(limits, OPTIONS, {"gas": "sh"})
     record = provenance_record(4, OPTIONS)
     products.write_screening_products(folder, limits, spectra, summary, record, ["2409.10514"])
     products.write_realisation(folder / "bandpowers.npz", limits)
@@ -57,18 +58,18 @@ def written(noise, tmp_path_factory):
 
 
 def test_the_published_curve_between_and_beyond_its_points():
-    curve = products.published_screening_limit()
+    curve = words.published_screening_limit()
     assert (curve.m_a_eV.size, curve.prior) == (156, "uniform_g")
-    np.testing.assert_allclose(products.published_at(curve.m_a_eV), curve.limit_raw, rtol=1e-12)
+    np.testing.assert_allclose(words.published_at(curve.m_a_eV), curve.limit_raw, rtol=1e-12)
     middle = np.sqrt(curve.m_a_eV[1:] * curve.m_a_eV[:-1])
     expected = np.sqrt(curve.limit_raw[1:] * curve.limit_raw[:-1])
-    np.testing.assert_allclose(products.published_at(middle), expected, rtol=1e-10)
-    assert np.isnan(products.published_at(np.array([1.7e-13, 2.6e-12]))).all()
+    np.testing.assert_allclose(words.published_at(middle), expected, rtol=1e-10)
+    assert np.isnan(words.published_at(np.array([1.7e-13, 2.6e-12]))).all()
 
 
 def test_summary_holds_every_mass(noise):
     limits, _ = noise
-    summary = products.screening_summary(limits, OPTIONS, {"gas": "sh"})
+    summary = words.screening_summary(limits, OPTIONS, {"gas": "sh"})
     assert [m["m_a_eV"] for m in summary["masses"]] == list(MASSES)
     for k, row in enumerate(summary["masses"][:4]):
         assert row["sigma_u"] == float(limits.sigma[k])
@@ -76,7 +77,7 @@ def test_summary_holds_every_mass(noise):
         g = row["g95_GeV"]
         assert set(g) == {"uniform_g", "uniform_g2", "uniform_g4", "log10_g"}
         assert g["log10_g"] < g["uniform_g"] < g["uniform_g2"] < g["uniform_g4"]
-        ratio = g["uniform_g"] / products.published_at(MASSES)[k]
+        ratio = g["uniform_g"] / words.published_at(MASSES)[k]
         np.testing.assert_allclose(row["ratio_to_published"], ratio, rtol=1e-12)
         pcl = np.asarray(limits.coupling.pcl)
         assert row["profile_GeV"]["pcl"] == pcl[k]
@@ -95,15 +96,15 @@ def test_summary_holds_every_mass(noise):
 
 def test_lines_name_the_kind_of_data_and_the_ratio(noise, recast):
     limits, _ = noise
-    summary = products.screening_summary(limits, OPTIONS, {})
-    lines = products.screening_lines(summary)
+    summary = words.screening_summary(limits, OPTIONS, {})
+    lines = words.screening_lines(summary)
     assert "not a measurement" in lines[0]
     assert sum("ratio" in x for x in lines) == 4
     assert "m_a = 2e-12 eV: no limit, NO_SENSITIVITY" in lines
     assert lines[-1].startswith("chi^2 without signal")
     # The recast has no chi^2, but assumptions.
-    summary = products.screening_summary(recast, OPTIONS, {})
-    text = products.screening_lines(summary)
+    summary = words.screening_summary(recast, OPTIONS, {})
+    text = words.screening_lines(summary)
     assert len([x for x in text if x.startswith("  (")]) == 6
     assert not any("chi^2" in x for x in text)
     for row in summary["masses"]:
@@ -167,8 +168,8 @@ def test_limit_figure_without_any_limit_shows_the_published(windows):
     limits = screening_limits(MASSES, np.zeros((5, 11)), data)
     figure = products.screening_limit_figure(products.screening_curves(limits)[:1])
     assert figure.axes[0].get_xlim()[1] > 2.5e-12
-    summary = products.screening_summary(limits, OPTIONS, {})
-    assert "there is no limit" in products.summary_sentence(summary)
+    summary = words.screening_summary(limits, OPTIONS, {})
+    assert "there is no limit" in words.summary_sentence(summary)
     assert spread_masses(limits) == []
     plot_bandpowers(limits, np.zeros((5, np.asarray(windows.node_ell).size)))
 
