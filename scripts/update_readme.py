@@ -1,9 +1,10 @@
 """Fill the tables of README.md from stored results, between their markers.
 
-    python scripts/update_readme.py REPRODUCTION_FOLDER
+    python scripts/update_readme.py FOLDER [FOLDER]
 
-The reproduction folder is one written by ``diffaxion reproduce xray``; the speed table is made
-from the newest file of each benchmark in ``benchmarks/results``.
+Each folder is one written by ``diffaxion reproduce xray`` or ``diffaxion reproduce screening``,
+whose tables are filled in; the speed table is made from the newest file of each benchmark in
+``benchmarks/results``.
 """
 
 from __future__ import annotations
@@ -67,12 +68,49 @@ def speed_table() -> str:
     return "\n".join(lines)
 
 
+def _markdown(columns: list[str], rows: list[list[str]]) -> list[str]:
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return [*lines, *("| " + " | ".join(str(c) for c in row) + " |" for row in rows), ""]
+
+
+def screening_tables(result: dict) -> str:
+    """Short form of ``reproduction.json`` of the screening reproduction."""
+    summary = result["summaries"]
+    steps = summary["Steps from parity to default"]
+    lines = ["**From `parity` to `default`: change of C_l [%] at l = 300 / 1000 / 2000**", ""]
+    at = [steps[0]["columns"].index(f"l = {l} [%]") for l in (300, 1000, 2000)]
+    chosen = [steps[k] for k in (0, 1, 3, 5, 7)]
+    masses = [t["caption"].split(";")[0].removeprefix("m_a = ") for t in chosen]
+    body = [
+        [row[0], *(" / ".join(t["rows"][k][j] for j in at) for t in chosen)]
+        for k, row in enumerate(steps[0]["rows"])
+    ]
+    body.append(["limit, all after the first", *(f"× {t['rows'][-1][-1]}" for t in chosen)])
+    lines += _markdown(["step", *masses], body)
+    lines += ["**Robustness: expected limit of a variant over that of `default`**", ""]
+    table = summary["Robustness of the limit"][0]
+    lines += _markdown(table["columns"], table["rows"])
+    lines += ["**Expected (toy noise) and published limits**", ""]
+    table = summary["Expected and published limits"][0]
+    lines += _markdown(table["columns"], table["rows"])
+    compared = [r for rows in result["tables"].values() for r in rows if r["agrees"] is not None]
+    agreeing = sum(r["agrees"] for r in compared)
+    lines += [f"{agreeing} of {len(compared)} compared numbers agree. {result['reading']}", ""]
+    lines += ["What does not agree, and remarks:", "", *(f"- {t}" for t in result["remarks"])]
+    return "\n".join(lines)
+
+
 def main() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text()
-    tables = (Path(sys.argv[1]) / "reproduction.md").read_text().replace("### ", "**").strip()
-    tables = re.sub(r"^(\*\*.*)$", r"\1**", tables, flags=re.MULTILINE)
-    text = _between(text, "reproduction", tables)
+    for folder in map(Path, sys.argv[1:]):
+        result = json.loads((folder / "reproduction.json").read_text())
+        if "summaries" in result:
+            text = _between(text, "reproduction-screening", screening_tables(result))
+            continue
+        tables = (folder / "reproduction.md").read_text().replace("### ", "**").strip()
+        tables = re.sub(r"^(\*\*.*)$", r"\1**", tables, flags=re.MULTILINE)
+        text = _between(text, "reproduction", tables)
     text = _between(text, "speed", speed_table())
     readme.write_text(text)
 
