@@ -48,6 +48,7 @@ WITHOUT_CASE: dict[str, str] = {
     "likelihoods.warn_shape_mismatch": "a warning, outside jit",
     "observables.cmb.bandpower_windows": "a matrix made once in NumPy",
     "observables.cmb.default_bins": "bin edges, outside jit",
+    "observables.cmb.halo_integration": "a grid made once in NumPy",
     "observables.cmb.inference_multipoles": "a grid made once in NumPy",
     "observables.cmb.spline_matrix": "a matrix made once in NumPy",
     "observables.cmb.top_hat_weights": "a matrix made once in NumPy",
