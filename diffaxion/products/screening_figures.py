@@ -301,7 +301,7 @@ def plot_gas(study: ScreeningStudy, m200c_Msun: float = 1e13, z: float = 0.5) ->
     left.set_ylabel(r"$n_e$ [cm$^{-3}$]")
     power = int(np.log10(m200c_Msun))
     left.set_title(rf"$M_{{200\mathrm{{c}}}}=10^{{{power}}}\,M_\odot$, $z={z:g}$", fontsize=9.5)
-    left.legend(loc="upper right", fontsize=8)
+    left.legend(loc="lower center", fontsize=8)
     _limit_panel(
         right,
         study,

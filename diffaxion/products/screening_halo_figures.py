@@ -324,15 +324,8 @@ def plot_variants(study: ScreeningStudy) -> Figure:
         ("x_lo = 0.05", "x_lo = 0.2", "x_hi = 1.0", "x_hi = 1.3", "floor 10^12 Msun"),
     )
     for axes, names, title in zip(panels, groups, ("models", "cuts"), strict=False):
-        draw_series(
-            axes,
-            study.m_a_eV,
-            {
-                n.replace("10^12 Msun", r"$10^{12}\,M_\odot$"): study.expected_GeV[n] / default
-                for n in names
-            },
-            lw=1.1,
-        )
+        curves = {_LABELS.get(n, n): study.expected_GeV[n] / default for n in names}
+        draw_series(axes, study.m_a_eV, curves, lw=1.1)
         axes.set(yscale="log", ylim=(0.25, 12.0))
         axes.set_yticks([0.3, 0.5, 1, 2, 5, 10], ["0.3", "0.5", "1", "2", "5", "10"])
         axes.set_title(f"{title}: variant / default", fontsize=9.5)

@@ -189,7 +189,7 @@ def variant_table(study: ScreeningStudy) -> Table:
     at = [study.at(m) for m in VARIANT_MASSES_EV]
     default = study.expected_GeV["default"]
     body = [
-        [name, *(f"{v:.3g}" for v in (study.expected_GeV[name] / default)[at])]
+        [name, *(f"{v:.3f}" for v in (study.expected_GeV[name] / default)[at])]
         for name in VARIANT_LIMITS
     ]
     return Table(["variant", *(f"{m:.3g} eV" for m in VARIANT_MASSES_EV)], body)

@@ -117,7 +117,7 @@ def test_tables_repeat_the_numbers(study):
     assert [row[0] for row in table.rows] == list(VARIANT_LIMITS)
     k = study.at(VARIANT_MASSES_EV[2])
     ratio = study.expected_GeV["NFW gas"][k] / study.expected_GeV["default"][k]
-    assert table.rows[1][3] == f"{ratio:.3g}"
+    assert table.rows[1][3] == f"{ratio:.3f}"
     rows = {row[0]: row[1:] for row in forecast_table(study).rows}
     assert rows["expected/published, tsz-cib"] == ["1.300"] * 8
     assert rows["recast to default/published"] == ["1.050"] * 8
