@@ -106,5 +106,13 @@ CASES = [
         edges=((_PARITY, jnp.array([1.0, 1e18]), _TODAY[:1]),),
         covers=("mass_sigma", "sigma_slope", "sigma_window", "SigmaWindow"),
     ),
+    _case(
+        "sigma_and_power",
+        lambda c, m, z, k: co.sigma_and_power(c, _EH, co.sigma_window(m), z, k),
+        _PARITY,
+        _MASS,
+        _Z,
+        jnp.array([[0.01, 0.2], [1.0, 3.0], [20.0, 50.0]]),
+    ),
     _case("sigma_8", lambda c: co.sigma_8(c, _EH), _PARITY),
 ]
