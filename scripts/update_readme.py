@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+_COMPILE = "value_gradient_compile_s"
 
 
 def _between(text: str, marker: str, content: str) -> str:
@@ -64,8 +65,65 @@ def speed_table() -> str:
         f"{pipeline['pipeline_gradient_compile_cpu_s']:.2g} |",
         f"| … warm [ms] | {1e3 * pipeline['pipeline_gradient_warm_s']:.2g} |",
         f"| peak memory [MB] | {pipeline['peak_memory_MB']:.0f} |",
+        "",
+        *_screening_speed(_newest("screening")),
     ]
     return "\n".join(lines)
+
+
+def _screening_speed(result: dict) -> list[str]:
+    """Rows of the table of screening spectra."""
+    grids = [result["full"], result["inference"]]
+    lines = [
+        "| Screening spectra | "
+        + " | ".join(" x ".join(map(str, g["grid"])) for g in grids)
+        + " |",
+        "|---|---|---|",
+    ]
+
+    def row(label: str, *keys: str, form: str = ".2g") -> None:
+        cells = []
+        for node in grids:
+            for key in keys:
+                node = node[key]
+            cells.append(format(node, form))
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+
+    n = grids[0]["free"]
+    row("C_l at one axion mass, abundance and galaxies at hand [ms]", "free", "mass", "forward_ms")
+    row(
+        f"… value and gradient in {n['hod']['parameters']} numbers of axion, gas, field and "
+        "occupation / forward",
+        *("free", "hod", "ratio"),
+    )
+    row(
+        f"everything anew, {n['cosmology']['parameters']} numbers with cosmology [ms]",
+        *("free", "cosmology", "forward_ms"),
+    )
+    row("… value and gradient / forward", "free", "cosmology", "ratio")
+    masses = grids[0]["curve"]["masses"]
+    row(f"{masses} axion masses [ms]", "curve", "ms", form=".0f")
+    row("compile: what does not depend on the axion [s]", "prepare", "compile_s")
+    row("compile: spectrum [s]", "free", "mass", "forward_compile_s")
+    row("compile: value and gradient without cosmology [s]", "free", "hod", _COMPILE)
+    row("compile: value and gradient with cosmology [s]", "free", "cosmology", _COMPILE)
+    if "numpy" in result:
+        peer = result["numpy"]
+        plain, search = (
+            peer[key]
+            for key in ("numpy_over_diffaxion", "numpy_with_bracketed_roots_over_diffaxion")
+        )
+        cells = peer["bracketed_cells_timed"]
+        lines += [
+            f"| vectorised NumPy over ours, `parity`, one mass | {plain:.2g} | |",
+            f"| … with a bracketing search per root (scaled from {cells} cells) | {search:.2g} | |",
+        ]
+    few, many = result["memory"]
+    lines.append(
+        f"| peak memory for {few['masses']}, {many['masses']} masses [MB] | "
+        f"{few['peak_MB']:.0f}, {many['peak_MB']:.0f} | |"
+    )
+    return lines
 
 
 def _markdown(columns: list[str], rows: list[list[str]]) -> list[str]:

@@ -58,8 +58,14 @@ class HOD(eqx.Module):
         The NFW transform at q = (l + 1/2)/chi (1+z) R200c/c200c, cut at lambda c200c.
         """
         angle = grid.r200c_Mpc * (1.0 + grid.z[:, None]) / (grid.c200c * grid.chi_Mpc)
-        q = (jnp.asarray(ell, float)[:, None, None] + 0.5) * angle
-        return nfw_transform(q, self.truncation * grid.c200c)
+        cut = self.truncation * grid.c200c
+
+        # One multipole at a time stays in the cache, also backwards.
+        @jax.checkpoint
+        def one(l: Array, angle: Array, cut: Array) -> Array:
+            return nfw_transform((l + 0.5) * angle, cut)
+
+        return jax.lax.map(lambda l: one(l, angle, cut), jnp.asarray(ell, float))
 
 
 _MODELS = {
