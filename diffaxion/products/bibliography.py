@@ -100,7 +100,7 @@ _ENTRIES = (
         "The Large Scale Bias of Dark Matter Halos: Numerical Calibration and Model Tests",
         2010,
         "Astrophys. J. 724, 878",
-        "1001.3160",
+        "1001.3162",
     ),
     Reference(
         "Duffy:2008pz",

@@ -95,7 +95,7 @@ class EisensteinHuPower(SeparablePower):
     Eisenstein & Hu 1998, ApJ 496, 605 (astro-ph/9709112).
     """
 
-    references: ClassVar[tuple[str, ...]] = ("Eisenstein & Hu 1998, ApJ 496, 605",)
+    references: ClassVar[tuple[str, ...]] = ("Eisenstein:1997ik",)
     amplitude: Amplitude = eqx.field(static=True, default="analytic")
 
     def __check_init__(self) -> None:
@@ -143,10 +143,7 @@ class CorrectedPower(SeparablePower):
     Eisenstein & Hu 1998, ApJ 496, 605; Lewis, Challinor & Lasenby 2000, ApJ 538, 473 (CAMB).
     """
 
-    references: ClassVar[tuple[str, ...]] = (
-        "Eisenstein & Hu 1998, ApJ 496, 605",
-        "Lewis, Challinor & Lasenby 2000, ApJ 538, 473",
-    )
+    references: ClassVar[tuple[str, ...]] = ("Eisenstein:1997ik", "Lewis:1999bs")
     ln_k: Float[Array, " n"] = parameter()
     table: Float[Array, "n 4"] = parameter()
     curvature: Float[Array, "n 4"] = parameter()

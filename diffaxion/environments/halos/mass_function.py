@@ -8,7 +8,7 @@ between 200 and 3200 where the tables end.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -251,6 +251,7 @@ class MassFunction(eqx.Module):
     (arXiv:1001.3162).
     """
 
+    references: ClassVar[tuple[str, ...]] = ("Tinker:2008ff", "Tinker:2010my")
     fit: Fit = eqx.field(static=True, default="tinker10")
     overdensity: Overdensity = eqx.field(static=True, default="200m")
     normalisation: Normalisation = eqx.field(static=True, default="from-zero")

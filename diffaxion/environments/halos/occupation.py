@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -37,6 +39,7 @@ class HOD(eqx.Module):
     Zheng & Weinberg 2007, ApJ 659, 1; Kusiak et al. 2022, arXiv:2203.12583, eqs. 11-12.
     """
 
+    references: ClassVar[tuple[str, ...]] = ("Kusiak:2022xkt",)
     alpha_s: Float[Array, ""] = parameter()
     sigma_logM: Float[Array, ""] = parameter()
     log10_m_min: Float[Array, ""] = parameter()
