@@ -15,18 +15,15 @@ from .nuisances import (
 )
 from .screening import screening_curve, screening_spectrum, screening_terms, screening_world
 from .screening_config import ScreeningSection, screening_section
-from .screening_limits import (
-    BayesCurve,
+from .screening_data import (
     ScreeningData,
-    ScreeningLimits,
     asimov_data,
     file_data,
     noise_data,
-    null_test,
     parse_data_kind,
     recast_data,
-    screening_limits,
 )
+from .screening_limits import BayesCurve, ScreeningLimits, null_test, screening_limits
 from .screening_run import (
     bandpower_responses,
     published_recast,

@@ -17,16 +17,15 @@ from ..likelihoods.recast import RecastLikelihood, recast_likelihood
 from ..observables.cmb.bandpowers import BandpowerWindows, top_hat_windows
 from .screening import screening_curve, screening_spectrum, screening_world
 from .screening_config import ScreeningSection
-from .screening_limits import (
+from .screening_data import (
     ScreeningData,
-    ScreeningLimits,
     asimov_data,
     file_data,
     noise_data,
     parse_data_kind,
     recast_data,
-    screening_limits,
 )
+from .screening_limits import ScreeningLimits, screening_limits
 
 # The published analysis deprojects tSZ and CIB; with them the shape of the forecast in mass
 # follows the published curve.

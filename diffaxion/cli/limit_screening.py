@@ -13,7 +13,7 @@ from . import screening_options as model_options
 from .options import Json, Out, Overwrite, Quiet, parse_masses
 
 if TYPE_CHECKING:
-    from ..analyses.screening_limits import ScreeningData
+    from ..analyses.screening_data import ScreeningData
 
 # Inside the published curve, whose ends are digitised from its steepest part.
 DEFAULT_MASSES_EV = (1.75e-13, 2.55e-12, 70)

@@ -15,25 +15,27 @@ from .xray.response import Instrument
 class World(eqx.Module):
     """All physics that probes share; probes hold data and choices only.
 
+    A part that no probe of an analysis uses may be left out: it is None then.
+
     Attributes
     ----------
     axion : Axion
         Mass [eV] and coupling.
     galaxy : Galaxy
-        Field [muG], electrons [cm^-3], Sun [kpc].
+        Field [muG], electrons [cm^-3], Sun [kpc], for X-ray probes.
     clusters : dict of str to Cluster
         Sources by name.
     instruments : dict of str to Instrument
         Telescopes by name.
-    cosmology : Cosmology or None
-        Background, growth and primordial power; None without a CMB probe.
-    halos : Halos or None
-        Dark-matter halos; None without a CMB probe.
+    cosmology : Cosmology
+        Background, growth and primordial power, for CMB probes.
+    halos : Halos
+        Dark-matter halos, for CMB probes.
     """
 
     axion: Axion
-    galaxy: Galaxy | None = None
+    galaxy: Galaxy = eqx.field(default=None)
     clusters: dict[str, Cluster] = eqx.field(default_factory=dict)
     instruments: dict[str, Instrument] = eqx.field(default_factory=dict)
-    cosmology: Cosmology | None = None
-    halos: Halos | None = None
+    cosmology: Cosmology = eqx.field(default=None)
+    halos: Halos = eqx.field(default=None)

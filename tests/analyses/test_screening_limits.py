@@ -6,17 +6,14 @@ import numpy as np
 import pytest
 from scipy import integrate, optimize, stats
 
-from diffaxion.analyses.screening_limits import (
+from diffaxion.analyses.screening_data import (
     asimov_data,
-    bayes_limits,
-    chi2_tail,
     file_data,
     noise_data,
-    null_test,
     parse_data_kind,
     recast_data,
-    screening_limits,
 )
+from diffaxion.analyses.screening_limits import bayes_limits, chi2_tail, null_test, screening_limits
 from diffaxion.data.bandpowers import Bandpowers, read_bandpowers, write_bandpowers
 from diffaxion.data.registry import load_table
 from diffaxion.errors import ConfigurationError, DataError, DiffaxionWarning, ValidityError

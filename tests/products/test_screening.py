@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from diffaxion.analyses.screening_limits import asimov_data, noise_data, screening_limits
+from diffaxion.analyses.screening_data import asimov_data, noise_data
+from diffaxion.analyses.screening_limits import screening_limits
 from diffaxion.analyses.screening_run import published_recast, recast_data, toy_covariance
 from diffaxion.data import load_table, read_bandpowers
 from diffaxion.errors import DataError

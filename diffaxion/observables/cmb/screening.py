@@ -36,6 +36,7 @@ from ...conversion.landau_zener import (
 from ...environments.cosmology import sigma_and_power, sigma_window
 from ...environments.halos.grid import HaloGrid, halo_grid
 from ...environments.halos.occupation import HOD
+from ...errors import ConfigurationError
 from .integration import HaloIntegration
 from .limber import galaxy_auto_sums, screening_auto_sums, screening_galaxy_sums
 from .sed import temperature_factor_uK
@@ -209,6 +210,8 @@ class ScreeningSpectrum(eqx.Module):
         x, slope = crossing.x, crossing.slope
         z, radius = grid.z[:, None], grid.r200c_Mpc
         if self.boson == "axion":
+            if world.halos.field is None:
+                raise ConfigurationError("axions convert in a magnetic field: halos.field is None")
             b_muG = world.halos.field(grid, x)
             p = axion_halo_probability(mass, b_muG, x, slope, radius, z, self.nu_GHz, constants)
             share = ORIENTATION_AVERAGE
@@ -290,7 +293,7 @@ class ScreeningSpectrum(eqx.Module):
         one, two : float array, shape (l,)
             C_l terms; Tg is negative.
         """
-        side = ("grid", "linear", "abundance")
+        side: tuple[str, ...] = ("grid", "linear", "abundance")
         if kind != "TT":
             side = (*side, "satellites", "galaxies")
         if kind != "gg":
