@@ -74,12 +74,8 @@ def speed_table() -> str:
 def _screening_speed(result: dict) -> list[str]:
     """Rows of the table of screening spectra."""
     grids = [result["full"], result["inference"]]
-    lines = [
-        "| Screening spectra | "
-        + " | ".join(" x ".join(map(str, g["grid"])) for g in grids)
-        + " |",
-        "|---|---|---|",
-    ]
+    sizes = [" × ".join(map(str, g["grid"])) for g in grids]
+    lines = [f"| Screening spectra (z × M × l) | {sizes[0]} | {sizes[1]} |", "|---|---|---|"]
 
     def row(label: str, *keys: str, form: str = ".2g") -> None:
         cells = []
