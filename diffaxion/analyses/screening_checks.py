@@ -1,18 +1,23 @@
-"""Checks of a screening model before it is compiled: what tables cover, which masses resonate."""
+"""Checks of a screening model: what tables cover, which masses resonate, which crossings count."""
 
 from __future__ import annotations
 
+import warnings
+from types import NoneType
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
-from ..conversion.landau_zener import resonance_log_density
+from ..conversion.halo_window import conversion_window
+from ..conversion.landau_zener import MIN_SLOPE, resonance_log_density
 from ..environments.cosmology import TabulatedPower, comoving_distance
-from ..environments.halos import TabulatedField, TabulatedGas, halo_grid
-from ..errors import ValidityError
+from ..environments.halos import ConstantField, TabulatedField, TabulatedGas, halo_grid
+from ..environments.halos.magnetic import X_MIN
+from ..errors import DiffaxionWarning, ValidityError
 from ..observables.cmb.screening import ScreeningSpectrum
 from ..observables.world import World
 from .screening_config import ScreeningSection
@@ -23,7 +28,7 @@ _RADII = 65
 
 
 def check_tables(section: ScreeningSection, world: World, ell: np.ndarray) -> None:
-    """Make sure that tables of the user cover the redshifts, radii and scales of a calculation.
+    """Make sure that fields and tables cover the redshifts, radii and scales of a calculation.
 
     Parameters
     ----------
@@ -42,7 +47,8 @@ def check_tables(section: ScreeningSection, world: World, ell: np.ndarray) -> No
     Raises
     ------
     ValidityError
-        If a redshift, radius or wave number [1/Mpc] lies outside a table.
+        If a redshift, radius or wave number [1/Mpc] lies outside a table, or the inner cut inside
+        the radii at which fields are defined.
 
     References
     ----------
@@ -76,6 +82,12 @@ def check_tables(section: ScreeningSection, world: World, ell: np.ndarray) -> No
                     f"{x[0]:g} to {x[1]:g} in units of R200c; conversion is counted from "
                     f"{edges[0]:g} to {edges[1]:g}: extend it"
                 )
+    field = world.halos.field
+    if not isinstance(field, (ConstantField, NoneType)) and section.x_lo < X_MIN:
+        raise ValidityError(
+            f"x_lo = {section.x_lo:g}: the field {section.field!r} is known down to {X_MIN:g} "
+            "R200c only and is not extrapolated: raise x_lo"
+        )
     power = world.halos.power
     if isinstance(power, TabulatedPower):
         chi = np.asarray(comoving_distance(world.cosmology, jnp.asarray([low, high])))
@@ -125,3 +137,57 @@ def _densities(model: ScreeningSpectrum, world: Any) -> tuple[Array, Array]:
     steps = jnp.linspace(0.0, 1.0, _RADII)[:, None, None]
     ln_n, _ = halos.gas.log_density(grid, inner * (outer / inner) ** steps)
     return ln_n, grid.m200c_Msun >= cuts.floor_Msun / slack
+
+
+def warn_tangential(model: ScreeningSpectrum, world: World, m_a_eV: ArrayLike) -> None:
+    """Warn where crossings are left out because n_e is too flat for the conversion formula.
+
+    Only the gas of a table can be that flat. Call it outside ``jit``.
+
+    Parameters
+    ----------
+    model : ScreeningSpectrum
+        Forward model with its grids and cuts.
+    world : World
+        Root tree; its mass is not used.
+    m_a_eV : float array, shape (k,)
+        Masses [eV].
+
+    Returns
+    -------
+    None
+        One :class:`~diffaxion.errors.DiffaxionWarning` for all masses, or nothing.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514 (the linear crossing).
+    """
+    assert world.halos is not None
+    if not isinstance(world.halos.gas, TabulatedGas):
+        return
+    masses = np.atleast_1d(np.asarray(m_a_eV, float))
+    count = np.asarray(_tangential(model, world, jnp.asarray(masses)))
+    if np.any(count):
+        k = int(np.argmax(count))
+        warnings.warn(
+            f"gas: at {np.count_nonzero(count)} of {masses.size} masses crossings are left out "
+            f"because |d ln n_e/d ln r| < {MIN_SLOPE:g} there, most at m_a = {masses[k]:.4g} eV "
+            f"({count[k]} on the grid of halos): the signal of those halos is missing",
+            DiffaxionWarning,
+            stacklevel=2,
+        )
+
+
+@eqx.filter_jit
+def _tangential(model: ScreeningSpectrum, world: Any, m_a_eV: Array) -> Array:
+    """Number of tangential crossings inside the region of conversion, shape (k,)."""
+    halos, nodes = world.halos, model.integration
+    grid = halo_grid(world.cosmology, nodes.z, nodes.mass_Msun, halos.concentration, halos.power)
+    virial = grid.rvir_Mpc / grid.r200c_Mpc
+
+    def one(mass: Array) -> Array:
+        found = halos.gas.crossings(grid, resonance_log_density(mass, grid.constants))
+        window = conversion_window(found.x, virial, grid.m200c_Msun, model.cuts)
+        return jnp.sum(found.tangential & (window > 0.0))
+
+    return jax.lax.map(one, m_a_eV)

@@ -93,7 +93,7 @@ def register(app: typer.Typer) -> None:
         Example: diffaxion limit screening --data asimov --masses 2e-13:2.5e-12:40 --out limits
         """
         from ..analyses.screening import screening_spectrum, screening_world
-        from ..analyses.screening_checks import check_tables
+        from ..analyses.screening_checks import check_tables, warn_tangential
         from ..analyses.screening_limits import screening_limits
         from ..analyses.screening_run import node_spectra, screening_data
         from ..inference.limits import Q_95
@@ -133,6 +133,7 @@ def register(app: typer.Typer) -> None:
         check_tables(section, world, np.asarray(windows.node_ell))
         folder = prepare_output(out, "limit", overwrite=overwrite)
         enable_cache()
+        warn_tangential(model, world, grid)
         spectra = node_spectra(section, windows, grid)
         responses = spectra @ np.asarray(windows.matrix).T
         limits = screening_limits(grid, responses, source, q_threshold=threshold)

@@ -83,7 +83,7 @@ def predict_screening(
     """
     from ..analyses.config import check_choice
     from ..analyses.screening import screening_spectrum, screening_terms, screening_world
-    from ..analyses.screening_checks import check_tables, resonant_masses
+    from ..analyses.screening_checks import check_tables, resonant_masses, warn_tangential
     from ..constants import G_REF_GEV
     from ..conversion.landau_zener import EPSILON_REF
     from ..observables.cmb.sed import REFERENCE_GHZ
@@ -127,6 +127,8 @@ def predict_screening(
     model = screening_spectrum(section, _filled(ell))
     enable_cache()
     one, two = (np.asarray(x)[: ell.size] for x in screening_terms(model, world, None, kind))
+    if kind != "gg":
+        warn_tangential(model, world, m_a_eV)
     if kind != "gg" and not np.any(one) and not np.any(two):
         low, high = resonant_masses(model, world)
         if not low <= m_a_eV <= high:

@@ -1,13 +1,19 @@
 """Recipes of screening: sections, worlds, models, and a power spectrum of the user."""
 
+import functools
+
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
 
 from diffaxion.analyses import screening_section, screening_spectrum, screening_world
+from diffaxion.analyses.screening_checks import check_tables, warn_tangential
+from diffaxion.conversion import resonance_log_density
+from diffaxion.data import HaloProfiles
 from diffaxion.environments.cosmology import EisensteinHuPower, TabulatedPower
-from diffaxion.environments.halos import ConstantBetaField, TNGField
-from diffaxion.errors import ConfigurationError, ValidityError
+from diffaxion.environments.halos import ConstantBetaField, TNGField, tabulated_gas
+from diffaxion.errors import ConfigurationError, DiffaxionWarning, ValidityError
 from tests.screening_models import SMALL, Setting, small
 
 
@@ -87,6 +93,38 @@ def test_masses_without_conversion(options, lightest):
 def test_refusals(call, kind, words):
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_fields_are_not_extrapolated_inwards():
+    for field, refused in (("tng-smooth", True), ("beta:100", True), ("constant:1", False)):
+        section = screening_section(field=field, x_lo=0.04)
+        check = functools.partial(
+            check_tables, section, screening_world(section), np.array([100.0])
+        )
+        if refused:
+            with pytest.raises(ValidityError, match=r"x_lo = 0.04.*0.05"):
+                check()
+        else:
+            check()
+
+
+def test_crossings_that_are_left_out_are_told():
+    """A shell of dense gas: at the density of its top n_e is flat, well below it is not."""
+    radii = np.geomspace(0.02, 3.0, 60)
+    ln_n = -9.0 - 1.5 * np.log(radii) + 2.0 * np.exp(-0.5 * (np.log(radii / 0.6) / 0.2) ** 2)
+    gas = tabulated_gas(HaloProfiles(np.zeros(1), np.zeros(1), radii, ln_n[None, None]))
+    setting = small()
+    world = eqx.tree_at(lambda w: w.halos.gas, setting.world, gas)
+    shell = np.linspace(np.log(0.4), np.log(0.8), 20001)
+    grid = setting.items(3e-13)["grid"]
+    values = gas.log_density(grid, np.exp(shell)[:, None, None])[0][:, 0, 0]
+    at_1_eV = float(resonance_log_density(1.0))
+    top, below = np.exp(0.5 * (float(np.max(values)) - np.array([1e-6, 1e-2]) - at_1_eV))
+    with pytest.warns(DiffaxionWarning, match="at 1 of 2 masses crossings are left out"):
+        warn_tangential(setting.model, world, [below, top])
+    # Warnings are errors: these are silent.
+    warn_tangential(setting.model, world, [below, below])
+    warn_tangential(setting.model, setting.world, [top])
 
 
 @pytest.mark.slow
