@@ -54,7 +54,7 @@ class ScreeningData:
 
 
 def file_data(bandpowers: Bandpowers) -> ScreeningData:
-    """Bandpowers read from a file; whether they are measured or simulated, the file's maker knows.
+    """Bandpowers read from a file; a file that says it holds no measurement is labelled so.
 
     Parameters
     ----------
@@ -75,9 +75,10 @@ def file_data(bandpowers: Bandpowers) -> ScreeningData:
     ----------
     Goldstein et al. 2024 (arXiv:2409.10514).
     """
+    nature = bandpowers.nature
     return ScreeningData(
         "file",
-        f"bandpowers of {bandpowers.source}",
+        f"bandpowers of {bandpowers.source}" + (f" ({nature})" if nature else ""),
         GaussianPoints.from_covariance(bandpowers.cl_Tg_uK, bandpowers.cov_uK2),
         windows_of(bandpowers),
         bandpowers.nu_GHz,

@@ -9,6 +9,10 @@ The file holds plain arrays and nothing that needs pickle:
     window_ell     (l,)   consecutive multipoles of the windows
     fwhm_arcmin    ()     Gaussian beam that the bandpowers still carry; 0 if deconvolved
     nu_GHz         ()     frequency at which the map is normalised (353 for Goldstein et al.)
+
+and, in files that hold no measurement, what they are instead:
+
+    nature         ()     text, for instance "simulated noise, seed 5: not a measurement"
 """
 
 from __future__ import annotations
@@ -53,6 +57,8 @@ class Bandpowers:
         Frequency of the map's normalisation [GHz].
     source : str
         File, for messages.
+    nature : str
+        What the numbers are if they are not measured; empty otherwise.
     """
 
     ell_lo: np.ndarray
@@ -64,6 +70,7 @@ class Bandpowers:
     fwhm_arcmin: float = 0.0
     nu_GHz: float = 353.0
     source: str = "bandpowers"
+    nature: str = ""
 
     def __post_init__(self) -> None:
         for name in ARRAYS:
@@ -89,7 +96,7 @@ class Bandpowers:
 
 SCALARS = ("fwhm_arcmin", "nu_GHz")
 ARRAYS = ("ell_lo", "ell_hi", "cl_Tg_uK", "cov_uK2", "window", "window_ell")
-KEYS = tuple(f.name for f in fields(Bandpowers) if f.name != "source")
+KEYS = tuple(f.name for f in fields(Bandpowers) if f.name not in ("source", "nature"))
 
 
 def _error(source: str, name: str, what: str) -> DataError:
@@ -216,6 +223,8 @@ def write_bandpowers(path: str | Path, bandpowers: Bandpowers) -> Path:
     if path.suffix != ".npz":
         raise DataError(f"{path}: bandpowers are written as NumPy archives; use the ending .npz")
     arrays = {name: np.asarray(getattr(bandpowers, name), float) for name in KEYS}
+    if bandpowers.nature:
+        arrays["nature"] = np.array(bandpowers.nature)
 
     def save(temporary: Path) -> None:
         np.savez_compressed(temporary, allow_pickle=False, **arrays)
@@ -230,7 +239,7 @@ def read_bandpowers(path: str | Path) -> Bandpowers:
     ----------
     path : str or Path
         File with the keys ell_lo, ell_hi, cl_Tg_uK, cov_uK2, window, window_ell, fwhm_arcmin
-        and nu_GHz; further keys are ignored.
+        and nu_GHz, and optionally nature; further keys are ignored.
 
     Returns
     -------
@@ -260,8 +269,9 @@ def read_bandpowers(path: str | Path) -> Bandpowers:
                         f"expected {', '.join(KEYS)}"
                     )
                 found[key] = archive[key]
+            nature = str(archive["nature"]) if "nature" in archive.files else ""
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path}: cannot be read as an .npz archive of plain numbers ({error})"
         ) from None
-    return Bandpowers(**found, source=str(path))  # type: ignore[arg-type]
+    return Bandpowers(**found, source=str(path), nature=nature)  # type: ignore[arg-type]

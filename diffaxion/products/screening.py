@@ -222,6 +222,7 @@ def write_realisation(path: Path, limits: ScreeningLimits) -> None:
             np.asarray(windows.window),
             np.asarray(windows.window_ell),
             nu_GHz=data.nu_GHz,
+            nature=data.label,
         ),
     )
 

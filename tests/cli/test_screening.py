@@ -236,6 +236,7 @@ def test_simulated_bandpowers_come_back_from_their_file(limits):
     np.testing.assert_allclose(b["pte"], a["pte"], rtol=1e-8)
     assert (a["dof"], a["data"]["seed"]) == (11, 5)
     assert "simulated" in a["data"]["label"]
+    assert a["data"]["label"] in b["data"]["label"]
 
 
 def test_limits_on_the_screen_and_as_json(limits, run):

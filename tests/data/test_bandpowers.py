@@ -40,8 +40,14 @@ def test_round_trip(tmp_path):
     for name, value in content().items():
         np.testing.assert_array_equal(getattr(found, name), value)
     assert found.n_bins == 3
-    assert found.source == str(path)
+    assert (found.source, found.nature) == (str(path), "")
     assert [p.name for p in tmp_path.iterdir()] == ["bandpowers.npz"]
+
+
+def test_what_is_not_measured_says_so(tmp_path):
+    toy = Content(**content(), nature="simulated noise, seed 5: not a measurement")
+    found = read_bandpowers(write_bandpowers(tmp_path / "bandpowers.npz", toy))
+    assert found.nature == toy.nature
 
 
 BAD = {
