@@ -309,7 +309,7 @@ def run_study(m_a_eV: np.ndarray | None = None) -> ScreeningStudy:
 
 
 def cell_edges(model: Prepared) -> tuple[np.ndarray, np.ndarray]:
-    """Upper edges of the cells of a grid, without the last.
+    """Upper edges of the cells of a grid.
 
     Parameters
     ----------
@@ -321,7 +321,7 @@ def cell_edges(model: Prepared) -> tuple[np.ndarray, np.ndarray]:
     mass_Msun : array, shape (m,)
         Half-way between nodes in ln M [Msun]; the last is the end of the grid.
     z : array, shape (n,)
-        Running sums of the weights.
+        Running sums of the weights; the last is the end of the grid.
 
     References
     ----------

@@ -9,12 +9,10 @@ from . import screening_reference as reference
 from .reproduce_screening import ScreeningStudy
 from .reproduce_xray import Row
 from .screening_breakdown import pick
-from .screening_run import toy_covariance
+from .screening_run import RECAST_DEPROJECTION, toy_covariance
 from .screening_study import study_windows
 from .screening_variants import reference_derivatives
 
-# Deprojection whose toy variances weight the recast.
-_WEIGHTS = "tsz-cib-dbeta"
 # Below, the curve is so steep that the ratio depends on the exact mass.
 _RATIO_RANGE_EV = (2.2275e-13, 2.3e-12)
 
@@ -190,7 +188,10 @@ def recast_rows(study: ScreeningStudy) -> list[Row]:
     Goldstein et al. 2024, arXiv:2409.10514, Fig. 3.
     """
     parity = study.recast_ratio["parity"]
-    matrix, weight = np.asarray(study_windows().matrix), 1.0 / np.diag(toy_covariance(_WEIGHTS))
+    matrix, weight = (
+        np.asarray(study_windows().matrix),
+        1.0 / np.diag(toy_covariance(RECAST_DEPROJECTION)),
+    )
     rows = []
     for mass, value in reference.RECAST_RATIO.items():
         k = study.at(mass)

@@ -27,12 +27,14 @@ from .screening_data import (
 )
 from .screening_limits import ScreeningLimits, screening_limits
 
-# The published analysis deprojects tSZ and CIB; with them the shape of the forecast in mass
-# follows the published curve.
-RECAST_DEPROJECTION = "tsz-cib"
+# With tSZ and CIB deprojected the forecast follows the published curve in its shape and, within 15
+# per cent, in its height, although the published analysis deprojects dbeta as well.
+FORECAST_DEPROJECTION = "tsz-cib"
+# Weights of the recast: those of the published set of deprojected components.
+RECAST_DEPROJECTION = "tsz-cib-dbeta"
 
 
-def toy_covariance(deprojection: str = RECAST_DEPROJECTION) -> np.ndarray:
+def toy_covariance(deprojection: str = FORECAST_DEPROJECTION) -> np.ndarray:
     """Bundled toy covariance of the eleven default bandpowers; not a measurement.
 
     Parameters
@@ -61,7 +63,7 @@ def toy_covariance(deprojection: str = RECAST_DEPROJECTION) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)
-def published_recast(deprojection: str = "tsz-cib-dbeta") -> RecastLikelihood:
+def published_recast(deprojection: str = RECAST_DEPROJECTION) -> RecastLikelihood:
     """Recast of the published Planck x unWISE curve around the configuration ``parity``.
 
     Parameters
@@ -119,8 +121,8 @@ def screening_data(text: str = "recast", deprojection: str | None = None) -> Scr
         return file_data(read_bandpowers(str(argument)))
     windows = top_hat_windows()
     if kind == "recast":
-        return recast_data(published_recast(deprojection or "tsz-cib-dbeta"), windows)
-    covariance = toy_covariance(deprojection or RECAST_DEPROJECTION)
+        return recast_data(published_recast(deprojection or RECAST_DEPROJECTION), windows)
+    covariance = toy_covariance(deprojection or FORECAST_DEPROJECTION)
     if kind == "noise":
         return noise_data(covariance, int(argument or 0), windows)
     return asimov_data(covariance, windows)
