@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from ..conversion.halo_window import conversion_window
-from ..conversion.landau_zener import MIN_SLOPE, resonance_log_density
+from ..conversion.landau_zener import resonance_log_density
 from ..environments.cosmology import TabulatedPower, comoving_distance
 from ..environments.halos import ConstantField, TabulatedField, TabulatedGas, halo_grid
+from ..environments.halos.gas import MIN_SLOPE
 from ..environments.halos.magnetic import X_MIN
 from ..errors import DiffaxionWarning, ValidityError
 from ..observables.cmb.screening import ScreeningSpectrum

@@ -24,6 +24,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from ..constants import G_REF_GEV, MPC_CM, MPC_EV_INV, SCREENING_CONSTANTS, ScreeningConstants
+from ..environments.halos.gas import MIN_SLOPE
 from ..errors import unknown_name
 from ..numerics import gauss_legendre, safe_divide, safe_log, safe_sqrt
 
@@ -33,8 +34,6 @@ ORIENTATION_AVERAGE = 1.0 / 3.0
 NUMBER_OF_CROSSINGS = 2
 # Kinetic mixing to which dark-photon probabilities refer.
 EPSILON_REF = 1e-8
-# Flatter profiles, |d ln n_e/d ln r| below this, violate the linear crossing and are left out.
-MIN_SLOPE = 0.05
 
 _FORMS = ("exact", "small")
 # Nodes in |cos| of the angle between field and sight line.

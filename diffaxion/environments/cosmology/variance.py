@@ -250,11 +250,11 @@ def sigma_slope(
     if scheme == "analytic":
         slope = spectrum @ window.slope.T / variance
     else:
-        slope = _central_differences(-0.5 * jnp.log(variance), jnp.log(mass_Msun))
+        slope = central_differences(-0.5 * jnp.log(variance), jnp.log(mass_Msun))
     return jnp.broadcast_to(slope, (z.shape[0], slope.shape[1]))
 
 
-def _central_differences(f: Float[Array, "n m"], x: Float[Array, " m"]) -> Float[Array, "n m"]:
+def central_differences(f: Float[Array, "n m"], x: Float[Array, " m"]) -> Float[Array, "n m"]:
     """df/dx: weighted mean of the slopes of the two neighbouring intervals, one-sided at ends."""
     h = jnp.diff(x)
     slope = jnp.diff(f, axis=1) / h

@@ -23,6 +23,8 @@ from .scaling import MassRedshiftScaling, scaling
 LN_X_MAX = 30.0
 LN_DENSITY_MAX = 300.0
 NEWTON_STEPS = 6
+# Flatter profiles, |d ln n_e/d ln r| below this, violate the linear crossing and are left out.
+MIN_SLOPE = 0.05
 # Tangents of the softplus that bound the root from the right: (where, value, slope).
 _TANGENTS = [(v, math.log1p(math.exp(v)), 1.0 / (1.0 + math.exp(-v))) for v in (-4.0, -2.0, 0, 2.0)]
 

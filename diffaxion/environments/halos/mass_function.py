@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 from ...errors import unknown_name
 from ...numerics import spline_curvature, spline_interpolate
 from ..cosmology import Cosmology, matter_density, matter_fraction
+from ..cosmology.variance import central_differences
 from ..galaxy.base import parameter
 from .radii import virial_overdensity
 
@@ -285,7 +286,7 @@ class MassFunction(eqx.Module):
         of ln sigma on the nodes of ln M, one-sided at the ends.
         """
         if slope is None:
-            slope = _log_slope(sigma, mass_Msun)
+            slope = central_differences(-jnp.log(sigma), jnp.log(mass_Msun))
         delta = self.mean_overdensity(cosmology, z)
         column, delta_column = z[:, None], _column(delta)
         if self.fit == "tinker08":
@@ -304,13 +305,3 @@ class MassFunction(eqx.Module):
         """Linear bias of halos, dimensionless."""
         delta = self.mean_overdensity(cosmology, z)
         return tinker10_bias(jnp.log(DELTA_COLLAPSE / sigma), _column(delta))
-
-
-def _log_slope(sigma: Array, mass: Array) -> Array:
-    """-d ln sigma/d ln M by second-order differences on uneven nodes, one-sided at the ends."""
-    f, x = -jnp.log(sigma), jnp.log(mass)
-    step = jnp.diff(x)
-    rise = jnp.diff(f, axis=-1) / step
-    before, after = step[:-1], step[1:]
-    inner = (after * rise[:, :-1] + before * rise[:, 1:]) / (before + after)
-    return jnp.concatenate([rise[:, :1], inner, rise[:, -1:]], axis=-1)

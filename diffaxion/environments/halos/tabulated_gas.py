@@ -16,12 +16,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ...data.halo_profiles import HaloProfiles
 from ..galaxy.base import parameter
-from .gas import Crossings, GasProfile
+from .gas import MIN_SLOPE, Crossings, GasProfile
 from .grid import HaloGrid
 from .profile_table import CubicPiece, HaloSplines, ProfileTable, linear_weights, make_profile_table
 
-# Below this |d ln n_e/d ln r| the crossing is not linear, as the conversion formula requires.
-MINIMUM_SLOPE = 0.05
 POLISH_STEPS = 12
 
 
@@ -70,11 +68,11 @@ class TabulatedGas(GasProfile):
         # Each step doubles the order to which the derivatives of the root are exact.
         for _ in range(2):
             value, slope = cubic(ln_x)
-            steep = found & (jnp.abs(slope) > 0.5 * MINIMUM_SLOPE)
+            steep = found & (jnp.abs(slope) > 0.5 * MIN_SLOPE)
             step = jnp.where(steep, value - target, 0.0) / jnp.where(steep, slope, 1.0)
             ln_x = ln_x - step
         _, slope = cubic(ln_x)
-        flat = jnp.abs(slope) < MINIMUM_SLOPE
+        flat = jnp.abs(slope) < MIN_SLOPE
         valid = found & ~flat
         return Crossings(jnp.exp(ln_x), jnp.where(valid, slope, -1.0), valid, found & flat)
 
