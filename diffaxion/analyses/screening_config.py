@@ -65,8 +65,8 @@ PARITY: dict[str, Any] = {
     "n_z": 50,
     "n_mass": 100,
 }
-# A dark photon needs no magnetic field: conversion reaches from the centre to the virial radius
-# in halos of every mass.
+# A dark photon needs no magnetic field: conversion reaches from next to the centre to the virial
+# radius, in all halos of the grid.
 DARK_PHOTON: dict[str, Any] = {"x_lo": 1e-4, "x_hi": 10.0, "floor_Msun": 1e9}
 
 
