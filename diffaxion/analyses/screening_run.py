@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,12 +11,13 @@ from jaxtyping import ArrayLike
 
 from ..data.bandpowers import read_bandpowers
 from ..data.registry import load_table
-from ..errors import unknown_name
+from ..errors import DiffaxionWarning, unknown_name
 from ..inference.limits import Q_95
 from ..likelihoods.bandpower_covariance import DEPROJECTIONS
 from ..likelihoods.recast import RecastLikelihood, recast_likelihood
 from ..observables.cmb.bandpowers import BandpowerWindows, top_hat_windows
 from .screening import screening_curve, screening_spectrum, screening_world
+from .screening_checks import check_tables, resonant_masses
 from .screening_config import ScreeningSection
 from .screening_data import (
     ScreeningData,
@@ -186,6 +188,13 @@ def node_spectra(
         On unknown names.
     DataError
         If a file of the user is unusable.
+    ValidityError
+        If a table of the user does not cover the calculation.
+
+    Warns
+    -----
+    DiffaxionWarning
+        Once, if some masses resonate in no halo.
 
     References
     ----------
@@ -193,8 +202,20 @@ def node_spectra(
     """
     world = screening_world(section)
     model = screening_spectrum(section, windows.node_ell)
+    check_tables(section, world, np.asarray(windows.node_ell))
     masses = jnp.asarray(m_a_eV, float)
-    return np.asarray(screening_curve(model, world, model.prepare(world), masses))
+    spectra = np.asarray(screening_curve(model, world, model.prepare(world), masses))
+    silent = np.asarray(masses)[~np.any(spectra != 0.0, axis=1)]
+    if silent.size:
+        low, high = resonant_masses(model, world)
+        warnings.warn(
+            f"{silent.size} of {masses.size} masses ({silent[0]:g} to {silent[-1]:g} eV) resonate "
+            f"in no halo and have no limit: with these options masses between {low:.3g} and "
+            f"{high:.3g} eV do",
+            DiffaxionWarning,
+            stacklevel=2,
+        )
+    return spectra
 
 
 def run_screening_limits(
@@ -230,6 +251,8 @@ def run_screening_limits(
     ----------
     Goldstein et al. 2024, arXiv:2409.10514.
     """
+    if data.recast is not None:
+        data.recast.check_masses(m_a_eV)
     chosen = section.model_copy(update={"nu_GHz": data.nu_GHz})
     responses = bandpower_responses(chosen, data.windows or top_hat_windows(), m_a_eV)
     return screening_limits(m_a_eV, responses, data, q_threshold=q_threshold)

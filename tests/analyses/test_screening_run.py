@@ -17,7 +17,7 @@ from diffaxion.analyses import (
 )
 from diffaxion.data.bandpowers import Bandpowers, write_bandpowers
 from diffaxion.data.registry import load_table
-from diffaxion.errors import ConfigurationError, ValidityError
+from diffaxion.errors import ConfigurationError, DiffaxionWarning, ValidityError
 from diffaxion.likelihoods import DEPROJECTIONS, RECAST_ASSUMPTIONS
 from diffaxion.observables.cmb import top_hat_windows
 from tests.conftest import read_csv
@@ -149,3 +149,13 @@ def test_refusals():
         run_screening_limits(
             section("parity"), screening_data("recast"), np.geomspace(1e-13, 1.2e-13, 8)
         )
+
+
+def test_masses_without_resonance_warn_once_and_have_no_limit():
+    masses = np.concatenate([[1e-13, 1.1e-13], RATIO_MASSES[2:]])
+    with pytest.warns(DiffaxionWarning, match="2 of 8 masses .* resonate in no halo") as caught:
+        found = run_screening_limits(section("parity"), screening_data("asimov"), masses)
+    assert len(caught) == 1
+    assert found.status[:2] == ["NO_SENSITIVITY"] * 2
+    assert np.all(np.isinf(found.bayes["uniform_g"].limit[:2]))
+    assert np.all(np.isfinite(found.bayes["uniform_g"].limit[2:]))
