@@ -83,6 +83,7 @@ CASES = [
             (_RECAST, -1e6 * _MODEL, jnp.array(1e-10), jnp.array(1e3)),
         ),
         ("likelihoods.RecastLikelihood", "likelihoods.RecastResponse"),
+        slow=True,
     ),
     Case(
         "recast_responses",

@@ -124,6 +124,7 @@ CASES = [
         (_PATH, _E, _M, _U, _SIGMA),
         ((_EMPTY, _E, _ZERO, _ZERO, jnp.zeros(2)), (_PATH, _E, _M, _ZERO, _SIGMA)),
         ("conversion.exact_probability",),
+        slow=True,
     ),
     Case(
         "transfer_matrix",
@@ -131,6 +132,7 @@ CASES = [
         (_PATH, _E, _M, _U),
         ((_PATH, _E, _M, _ZERO), (_EMPTY, _E, _ZERO, _U)),
         ("conversion.transfer_matrix",),
+        slow=True,
     ),
     Case(
         "conversion_probability",

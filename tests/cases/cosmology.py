@@ -72,6 +72,7 @@ CASES = [
         _Z,
         edges=((_PARITY, jnp.array([1e-6, 0.1, 1e4]), _TODAY),),
         covers=("EisensteinHuPower", "LinearPower", "linear_power"),
+        slow=True,
     ),
     _case(
         "corrected_power",
@@ -82,6 +83,7 @@ CASES = [
         _Z,
         edges=((_CAMB, _DEFAULT, jnp.array([1e-6, 0.1, 1e4]), _TODAY),),
         covers=("CorrectedPower", "linear_power"),
+        slow=True,
     ),
     _case(
         "tabulated_power",
@@ -92,6 +94,7 @@ CASES = [
         _Z,
         edges=((_TABLE, _DEFAULT, jnp.array([1e-6, 1e-3, 1e4]), _TODAY),),
         covers=("TabulatedPower",),
+        slow=True,
     ),
     _case(
         "mass_sigma",
@@ -105,6 +108,7 @@ CASES = [
         _Z,
         edges=((_PARITY, jnp.array([1.0, 1e18]), _TODAY[:1]),),
         covers=("mass_sigma", "sigma_slope", "sigma_window", "SigmaWindow"),
+        slow=True,
     ),
     _case(
         "sigma_and_power",
