@@ -43,8 +43,8 @@ def require_x64() -> None:
         )
 
 
-def enable_cache(path: str | Path | None = None) -> Path:
-    """Turn on JAX's persistent compilation cache.
+def enable_cache(path: str | Path | None = None) -> Path | None:
+    """Turn on JAX's persistent compilation cache, unless ``DIFFAXION_CACHE=0``.
 
     Parameters
     ----------
@@ -53,9 +53,11 @@ def enable_cache(path: str | Path | None = None) -> Path:
 
     Returns
     -------
-    Path
-        The folder in use.
+    Path or None
+        The folder in use; None if the cache is switched off.
     """
+    if os.environ.get("DIFFAXION_CACHE", "1") in ("0", "false", "off"):
+        return None
     if path is None:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         path = Path(base) / "diffaxion" / "jax"

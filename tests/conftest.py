@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Commands run inside the test process: their persistent cache would stay on for all later tests,
+# and JAX has crashed while it wrote one of the thousands of programs of a whole run.
+os.environ.setdefault("DIFFAXION_CACHE", "0")
+
 import diffaxion  # noqa: F401  (switches float64 on before any test touches JAX)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
