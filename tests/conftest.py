@@ -1,15 +1,21 @@
-"""Shared fixtures: the folder of reference values, and rules on skipping."""
+"""Shared fixtures: the folder of reference values, rules on skipping, few memory maps."""
 
+import gc
 import os
 from pathlib import Path
 
+import jax
 import pytest
 
-# Commands run inside the test process: their persistent cache would stay on for all later tests,
-# and JAX has crashed while it wrote one of the thousands of programs of a whole run.
+# Commands run inside the test process: their persistent cache would stay on for all later tests
+# and write thousands of programs to the user's folder.
 os.environ.setdefault("DIFFAXION_CACHE", "0")
 
 import diffaxion  # noqa: F401  (switches float64 on before any test touches JAX)
+
+# A process may hold 65530 memory maps on Linux; every compiled program takes some, and a process
+# that reaches the limit dies.
+MAPS_AT_MOST = 25_000
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -23,6 +29,21 @@ def shared():
             pytest.fail(f"reference folder {folder} is missing in CI")
         pytest.skip(f"reference folder {folder} is not there")
     return folder
+
+
+def drop_programs():
+    """Forget compiled programs when they hold too many memory maps (Linux; elsewhere nothing)."""
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MAPS_AT_MOST:
+        jax.clear_caches()
+        gc.collect()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_memory_maps():
+    """After each file: its programs are shared inside of it only."""
+    yield
+    drop_programs()
 
 
 def read_csv(path):
