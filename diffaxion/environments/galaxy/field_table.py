@@ -1,13 +1,19 @@
-"""A field along one direction as a table, affine in the parameters that vary.
+"""A field along one direction as a table, multilinear in the parameters that vary.
 
-Most parameters of a field model are amplitudes: B is affine in them. Then B(s) along a fixed
-direction is B_0(s) + sum_k (c_k - c_k0) dB/dc_k(s), tabulated once, and a sampler that varies
-the amplitudes and the distance never evaluates the field model again.
+Most parameters of a field model are amplitudes: B is affine in each of them, and contains their
+products where one is the norm of a component and another the strength of a part of it. Then
+B(s) along a fixed direction is
+
+    B(s; c) = B_0(s) + sum_T B_T(s) prod_{k in T} (c_k - c_k0)
+
+with few sets T of coefficients, tabulated once, and a sampler that varies the amplitudes and
+the distance never evaluates the field model again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import ClassVar
 
 import equinox as eqx
@@ -23,12 +29,14 @@ from .sightline import LinePath, node_positions
 
 # Linear interpolation on this many nodes, plus two at each jump, moves p by less than 1e-4.
 _NODES = 4001
-# Largest departure from an affine law that counts as rounding [muG].
-_AFFINE_MUG = 1e-9
+# Largest departure from a multilinear law that counts as rounding [muG].
+_ROUNDING_MUG = 1e-9
+# Products of at most so many coefficients: norm of a sum, norm of a component, strength of a part.
+_DEGREE = 3
 
 
 class FieldTable(eqx.Module):
-    """Transverse field along a direction, affine in coefficients c.
+    """Transverse field along a direction, multilinear in coefficients c.
 
     Attributes
     ----------
@@ -38,10 +46,13 @@ class FieldTable(eqx.Module):
         Distances of the jumps [kpc].
     b_muG : float array, shape (t, 2)
         (B_l, B_b) at c = centre [muG].
-    slope_muG : float array, shape (t, 2, m)
-        Derivatives with respect to the m coefficients [muG per unit of c].
+    slope_muG : float array, shape (t, 2, q)
+        Mixed derivatives with respect to the coefficients of each term [muG per unit of each].
     centre : float array, shape (m,)
         Coefficients of the tabulated field.
+    terms : tuple of tuple of int, static
+        Coefficients whose product multiplies each column of ``slope_muG``: the m coefficients
+        one by one, then the products that occur.
     n_e_cm3 : float array, shape (t,), or None
         Electron density at the nodes, where these serve as they are because the distance is
         fixed [cm^-3]; None where paths end at varying distances.
@@ -50,9 +61,23 @@ class FieldTable(eqx.Module):
     s_kpc: Float[Array, " t"]
     crossings_kpc: Float[Array, " k"]
     b_muG: Float[Array, "t 2"]
-    slope_muG: Float[Array, "t 2 m"]
+    slope_muG: Float[Array, "t 2 q"]
     centre: Float[Array, " m"]
+    terms: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     n_e_cm3: Float[Array, " t"] | None = None
+
+    def products(self, coefficients: Float[Array, " m"]) -> Float[Array, " q"]:
+        """prod_{k in T} (c_k - c_k0) of every term T, shape (q,)."""
+        shift = jnp.append(coefficients - self.centre, 1.0)
+        # Terms with fewer factors than others are filled up with the one at the end.
+        degree = max(map(len, self.terms), default=0)
+        index = np.full((len(self.terms), degree), self.centre.size)
+        for row, term in zip(index, self.terms, strict=True):
+            row[: len(term)] = term
+        product = jnp.ones(len(self.terms))
+        for column in index.T:
+            product = product * shift[column]
+        return product
 
     def sample(
         self,
@@ -79,12 +104,15 @@ class FieldTable(eqx.Module):
         LinePath
             Field [muG] and density [cm^-3] at n + 2k nodes.
         """
-        b = self.b_muG + self.slope_muG @ (coefficients - self.centre)
+        weights = self.products(coefficients)
         if self.n_e_cm3 is not None:
+            b = self.b_muG + self.slope_muG @ weights
             return LinePath(self.s_kpc, b[:, 0], b[:, 1], self.n_e_cm3)
         s = node_positions(sightline, _Jumps(self.crossings_kpc), fractions)
-        b_l, b_b = linear_interpolate(s, self.s_kpc, b).T
-        return LinePath(s, b_l, b_b, linear_interpolate(s, *electrons))
+        # A path has far fewer nodes than the table: interpolate first, then sum the terms.
+        b = linear_interpolate(s, self.s_kpc, self.b_muG)
+        b = b + linear_interpolate(s, self.s_kpc, self.slope_muG) @ weights
+        return LinePath(s, b[:, 0], b[:, 1], linear_interpolate(s, *electrons))
 
 
 class _Jumps(MagneticField):
@@ -119,7 +147,10 @@ def tabulate_field(
     reach_kpc: float,
     fixed: tuple[Array, tuple[Array, Array]] | None = None,
 ) -> FieldTable | None:
-    """Table of a field along a direction, or None where it is not affine in its coefficients.
+    """Table of a field along a direction, or None where it is not multilinear.
+
+    Which products of coefficients occur is found by mixed differences, and the law is checked
+    with all coefficients moved together.
 
     Parameters
     ----------
@@ -138,8 +169,8 @@ def tabulate_field(
     Returns
     -------
     FieldTable or None
-        None if B, or the place of a jump, departs from an affine (constant) law when all
-        coefficients move together.
+        None if B departs from a multilinear law, or the place of a jump moves, when the
+        coefficients do.
 
     References
     ----------
@@ -147,25 +178,61 @@ def tabulate_field(
     """
     line = eqx.tree_at(lambda x: x.distance_kpc, sightline, jnp.asarray(reach_kpc, float))
     nodes = jnp.linspace(0.0, 1.0, _NODES) if fixed is None else fixed[0]
+    size = jnp.where(centre == 0.0, 1.0, jnp.abs(centre))
+    away = jnp.linspace(0.3, 0.7, centre.size)
+    shifts = [sign * size * away for sign in (1.0, -1.0)]
     every = _crossings(field_of, centre, line)
+    for shift in shifts:
+        if jnp.max(jnp.abs(_crossings(field_of, centre + shift, line) - every), initial=0.0) > 0.0:
+            return None
     # Crossings that the line does not meet are padded to its end: here they can be left out.
     at = every[np.asarray(every) < reach_kpc]
     s = node_positions(line, _Jumps(at), nodes)
-    start = _transverse(field_of, centre, line, s)
-    # A unit step in each coefficient gives the exact slope of an affine law; joint steps of
-    # unequal sizes in both directions show whether it is one.
-    size = jnp.where(centre == 0.0, 1.0, jnp.abs(centre))
-    steps = jnp.diag(size)
-    slope = jnp.zeros((*start.shape, centre.size))
-    for k, d in enumerate(steps):
-        there = _transverse(field_of, centre + d, line, s)
-        slope = slope.at[..., k].set((there - start) / d[k])
-    for sign in (1.0, -1.0):
-        shift = sign * size * jnp.linspace(0.3, 0.7, centre.size)
-        there = _transverse(field_of, centre + shift, line, s)
-        departure = float(jnp.max(jnp.abs(there - start - slope @ shift)))
-        moved = jnp.max(jnp.abs(_crossings(field_of, centre + shift, line) - every), initial=0.0)
-        if not (departure < _AFFINE_MUG and float(moved) == 0.0):
-            return None
+
+    def field(c: Array) -> np.ndarray:
+        return np.asarray(_transverse(field_of, c, line, s))
+
+    found = _terms(field, centre, size)
+    if found is None:
+        return None
+    terms, slope = found
     n_e = None if fixed is None else linear_interpolate(s, *fixed[1])
-    return FieldTable(s, at, start, slope, centre, n_e)
+    table = FieldTable(s, at, jnp.asarray(field(centre)), slope, centre, terms, n_e)
+    for shift in shifts:
+        expected = table.b_muG + slope @ table.products(centre + shift)
+        if not np.max(np.abs(field(centre + shift) - expected)) < _ROUNDING_MUG:
+            return None
+    return table
+
+
+def _terms(
+    field: Callable[[Array], np.ndarray], centre: Array, size: Array
+) -> tuple[tuple[tuple[int, ...], ...], Array] | None:
+    """Sets of coefficients whose products occur, and their columns; None where B is curved.
+
+    A product occurs where the mixed difference over steps ``size`` does; one of more than two
+    factors is looked for among those all of whose parts occur.
+    """
+    steps, start = jnp.diag(size), field(centre)
+    mixed: dict[tuple[int, ...], np.ndarray] = {}
+    level: list[tuple[int, ...]] = [(k,) for k in range(centre.size)]
+    for degree in range(1, _DEGREE + 1):
+        for term in level:
+            change = field(centre + steps[np.array(term)].sum(axis=0)) - start
+            parts = (p for n in range(1, degree) for p in combinations(term, n))
+            change = change - sum(mixed.get(p, 0.0) for p in parts)
+            if degree == 1:
+                half = field(centre - 0.5 * steps[term[0]]) - start
+                if not np.max(np.abs(half + 0.5 * change)) < _ROUNDING_MUG:
+                    return None
+            if degree == 1 or np.max(np.abs(change)) > _ROUNDING_MUG:
+                mixed[term] = change
+        level = [
+            term
+            for term in combinations(range(centre.size), degree + 1)
+            if all(p in mixed for p in combinations(term, degree))
+        ]
+    columns = [v / np.prod(np.asarray(size)[list(t)]) for t, v in mixed.items()]
+    if not columns:
+        return (), jnp.zeros((*start.shape, 0))
+    return tuple(mixed), jnp.stack(columns, axis=-1)

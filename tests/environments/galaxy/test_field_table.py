@@ -1,4 +1,4 @@
-"""Fields tabulated along a direction: exact for amplitudes, refused for everything else."""
+"""Fields tabulated along a direction: exact for amplitudes and their products, refused else."""
 
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from diffaxion.environments.galaxy import (
     uniform_fractions,
 )
 from diffaxion.environments.galaxy.base import MagneticField
-from diffaxion.parameters import set_paths
+from diffaxion.parameters import get_path, set_paths
 
 LINE = SightLine(339.549, -0.404, 2.6)
 INNER = SightLine(0.16, -0.06, 8.3)
@@ -53,6 +53,7 @@ class FieldOf(eqx.Module):
         return set_paths(self.field, {p: c[k] for k, p in enumerate(self.paths)})
 
 
+ELECTRONS = (jnp.array([0.0, 5.0]), jnp.array([0.01, 0.06]))
 WAVE = Wave(jnp.array(1.0), jnp.array(2.0), jnp.array(0.7), jnp.array(-6.5))
 
 
@@ -65,11 +66,10 @@ def test_table_follows_amplitude_and_distance(distance):
     """Linear in 4001 nodes: (step/length)^2/8 = 4e-7 of the field, exact next to the edge."""
     table = table_of(WAVE, ("b_z_muG",), [2.0])
     line = SightLine(LINE.longitude_deg, LINE.latitude_deg, distance)
-    electrons = (jnp.array([0.0, 5.0]), jnp.array([0.01, 0.06]))
     fractions = uniform_fractions(50)
-    found = table.sample(line, jnp.array([-3.1]), fractions, electrons)
+    found = table.sample(line, jnp.array([-3.1]), fractions, ELECTRONS)
     moved = set_paths(WAVE, {"b_z_muG": -3.1})
-    expected = sample_path(line, moved, None, fractions, electrons)
+    expected = sample_path(line, moved, None, fractions, ELECTRONS)
     np.testing.assert_allclose(found.s_kpc, expected.s_kpc, rtol=1e-14)
     np.testing.assert_allclose(found.b_l_muG, expected.b_l_muG, atol=3e-6)
     np.testing.assert_allclose(found.b_b_muG, expected.b_b_muG, atol=3e-6)
@@ -78,11 +78,10 @@ def test_table_follows_amplitude_and_distance(distance):
 
 def test_table_of_a_fixed_distance_is_exact():
     fractions = uniform_fractions(40)
-    electrons = (jnp.array([0.0, 5.0]), jnp.array([0.01, 0.06]))
-    table = table_of(WAVE, ("b_z_muG",), [2.0], reach=2.6, fixed=(fractions, electrons))
+    table = table_of(WAVE, ("b_z_muG",), [2.0], reach=2.6, fixed=(fractions, ELECTRONS))
     np.testing.assert_array_equal(table.s_kpc, node_positions(LINE, WAVE, fractions))
-    found = table.sample(LINE, jnp.array([0.4]), fractions, electrons)
-    expected = sample_path(LINE, set_paths(WAVE, {"b_z_muG": 0.4}), None, fractions, electrons)
+    found = table.sample(LINE, jnp.array([0.4]), fractions, ELECTRONS)
+    expected = sample_path(LINE, set_paths(WAVE, {"b_z_muG": 0.4}), None, fractions, ELECTRONS)
     for one, two in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-15)
 
@@ -99,12 +98,43 @@ def test_a_crossing_beyond_the_reach_is_left_out():
     [
         (("length_kpc",), [0.7]),
         (("edge_kpc",), [-6.5]),
-        (("norm", "b_z_muG"), [1.0, 2.0]),
+        (("norm", "b_z_muG", "length_kpc"), [1.0, 2.0, 0.7]),
     ],
 )
-def test_what_is_not_affine_is_refused(paths, centre):
-    """A scale length, the place of a jump, a product of two amplitudes."""
+def test_what_is_not_multilinear_is_refused(paths, centre):
+    """A scale length, the place of a jump, either beside amplitudes."""
     assert table_of(WAVE, paths, centre) is None
+
+
+class Power(MagneticField):
+    """B_z = a^3 b + c muG: straight in each coefficient where the other one is zero."""
+
+    references: ClassVar[tuple[str, ...]] = ()
+    a: Float[Array, ""]
+    b: Float[Array, ""]
+    c: Float[Array, ""]
+
+    def __call__(self, position_kpc):
+        return jnp.array([0.0, 0.3, 1.0]) * (self.a**3 * self.b + self.c)
+
+
+def test_a_curve_that_shows_only_in_joint_steps_is_refused():
+    """At a = 1, b = 0 the field is straight in a and in b, and even bilinear to first order."""
+    field = Power(jnp.array(1.0), jnp.array(0.0), jnp.array(0.5))
+    assert table_of(field, ("b", "c"), [0.0, 0.5]) is not None
+    assert table_of(field, ("a", "b", "c"), [1.0, 0.0, 0.5]) is None
+
+
+@pytest.mark.parametrize("fixed", [None, (uniform_fractions(40), ELECTRONS)])
+def test_products_of_amplitudes(fixed):
+    """The norm of a field and the strength of a part of it, far from where the table was made."""
+    reach = 4.8 if fixed is None else LINE.distance_kpc
+    table = table_of(WAVE, ("norm", "b_z_muG"), [1.0, 2.0], reach=reach, fixed=fixed)
+    assert table.terms == ((0,), (1,), (0, 1))
+    found = table.sample(LINE, jnp.array([1.7, -3.1]), uniform_fractions(40), ELECTRONS)
+    moved = set_paths(WAVE, {"norm": 1.7, "b_z_muG": -3.1})
+    expected = sample_path(LINE, moved, None, uniform_fractions(40), ELECTRONS)
+    np.testing.assert_allclose(found.b_b_muG, expected.b_b_muG, atol=5e-6)
 
 
 def test_a_jump_that_may_move_onto_the_line_is_refused():
@@ -114,19 +144,46 @@ def test_a_jump_that_may_move_onto_the_line_is_refused():
     assert table_of(beyond, ("edge_kpc",), [-3.7]) is None
 
 
-@pytest.mark.parametrize(
-    ("paths", "centre", "affine"),
-    [
-        (("outer.b_x_muG", "outer.b_arm_muG[3]", "outer.norm_toroidal"), [4.6, -0.8, 1.0], True),
-        (("outer.r_x_kpc",), [2.9], False),
-        (("outer.arm_radii_kpc[3]",), [8.3], False),
-    ],
+OUTER = (
+    "norm_x",
+    "norm_disk",
+    "b_x_muG",
+    "b_arm_muG[2]",
+    "b_arm_muG[3]",
+    "b_arm_muG[6]",
+    "b_s_muG",
 )
-def test_parameters_of_jf12(paths, centre, affine):
-    table = table_of(magnetic_field("jf12"), paths, centre)
-    assert (table is not None) == affine
-    if affine:
-        assert table.slope_muG.shape == (*table.s_kpc.shape, 2, len(paths))
+
+
+@pytest.mark.parametrize(("line", "reach"), [(LINE, 4.8), (INNER, 8.3)])
+def test_amplitudes_of_jf12(line, reach):
+    """Norms and strengths together: each product that occurs has its own column.
+
+    No line meets the seventh arm, nor the eighth that closes the flux.
+    """
+    paths = (*(f"outer.{p}" for p in OUTER), "inner.b_z_muG")
+    field = magnetic_field("jf12")
+    centre = jnp.stack([get_path(field, p) for p in paths])
+    table = table_of(field, paths, centre, line, reach)
+    products = [t for t in table.terms if len(t) > 1]
+    assert [t for t in table.terms if len(t) == 1] == [(k,) for k in range(8)]
+    assert products == [(0, 2), (1, 3), (1, 4)]
+    moved = centre + jnp.asarray(np.random.default_rng(1).normal(size=8))
+    source = SightLine(line.longitude_deg, line.latitude_deg, reach)
+    there = FieldOf(field, paths)(moved)
+    nodes = table.s_kpc[1:-1:100]
+    expected = jax.vmap(lambda s: there(source.position_kpc(s)))(nodes)
+    _, e_b = source.transverse_basis()
+    found = table.b_muG + table.slope_muG @ table.products(moved)
+    np.testing.assert_allclose(found[1:-1:100, 1], expected @ e_b, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("paths", "centre"),
+    [(("outer.r_x_kpc",), [2.9]), (("outer.norm_x", "outer.arm_radii_kpc[3]"), [1.0, 8.3])],
+)
+def test_shapes_of_jf12_are_refused(paths, centre):
+    assert table_of(magnetic_field("jf12"), paths, centre) is None
 
 
 def test_inner_field_is_affine_and_its_edge_is_not():
