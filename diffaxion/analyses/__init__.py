@@ -1,18 +1,17 @@
 """Analyses: configuration, assembled models, limit curves and the joint run."""
 
-from .analysis import Analysis, AnalysisData, logdensity, numpyro_model, strength_moments
-from .checks import analysis_priors, check_priors, check_spectra
+from .analysis import Analysis, AnalysisData, logdensity, numpyro_model
+from .checks import check_priors, check_spectra
 from .config import Configuration, load_configuration, parse_configuration
-from .joint import JointResult, build_analysis, run_joint, scan_signals
+from .configured import axion_priors, configured_bindings
+from .evidence import SavageDickey, savage_dickey
+from .joint import JointResult, NuisanceCurve, limits_with_nuisances, run_joint, scan_signals
+from .joint_model import Recipe, joint_recipe, joint_world
+from .joint_posterior import ModelError, PosteriorRun, model_error, run_posterior
 from .limit_curves import MassScan, limit_curves, response_curve
-from .nuisances import (
-    MarginalLimit,
-    bayes_over_masses,
-    marginal_limits,
-    profile_loglike,
-    profile_over_nuisances,
-    uniform_g_draws,
-)
+from .marginal import MarginalLimit, bayes_over_masses, marginal_limits, uniform_g_draws
+from .moments import CouplingMoments, coupling_moments, coupling_moments_at
+from .profile_nuisances import expected_strength, profile_loglike, profile_over_nuisances
 from .screening import screening_curve, screening_spectrum, screening_terms, screening_world
 from .screening_config import ScreeningSection, screening_section
 from .screening_data import (
@@ -47,29 +46,42 @@ __all__ = [
     "AnalysisData",
     "BayesCurve",
     "Configuration",
+    "CouplingMoments",
     "FluxSpectrum",
     "JointResult",
     "MarginalLimit",
     "MassScan",
+    "ModelError",
+    "NuisanceCurve",
+    "PosteriorRun",
+    "Recipe",
+    "SavageDickey",
     "ScreeningData",
     "ScreeningLimits",
     "ScreeningSection",
-    "analysis_priors",
     "asimov_data",
+    "axion_priors",
     "bandpower_responses",
     "bayes_over_masses",
-    "build_analysis",
     "build_galaxy",
     "build_probe",
     "build_probes",
     "build_world",
     "check_priors",
     "check_spectra",
+    "configured_bindings",
+    "coupling_moments",
+    "coupling_moments_at",
+    "expected_strength",
     "file_data",
+    "joint_recipe",
+    "joint_world",
     "limit_curves",
+    "limits_with_nuisances",
     "load_configuration",
     "logdensity",
     "marginal_limits",
+    "model_error",
     "noise_data",
     "null_test",
     "numpyro_model",
@@ -83,7 +95,9 @@ __all__ = [
     "recast_data",
     "response_curve",
     "run_joint",
+    "run_posterior",
     "run_screening_limits",
+    "savage_dickey",
     "scan_signals",
     "screening_curve",
     "screening_data",
@@ -92,7 +106,6 @@ __all__ = [
     "screening_spectrum",
     "screening_terms",
     "screening_world",
-    "strength_moments",
     "toy_covariance",
     "uniform_g_draws",
     "user_spectrum",

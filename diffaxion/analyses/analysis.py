@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..environments.galaxy.base import MagneticField
 from ..environments.galaxy.field_table import FieldTable, tabulate_field
 from ..errors import ConfigurationError
-from ..inference.limits import combine, linear_moments
 from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum, responses_together
@@ -23,6 +21,20 @@ from ..parameters.paths import get_path, set_paths
 
 STRENGTH = "axion.u"
 MASS = "axion.m_a_eV"
+
+
+class Probe(Protocol):
+    """A forward model: the signal is u |u|^(order - 1) * response, shape (n,)."""
+
+    order: ClassVar[int]
+
+    def prepare(self, world: World, free: tuple[str, ...]) -> Cache:
+        """What does not depend on the free paths."""
+        ...
+
+    def response(self, world: World, cache: Cache | None = None) -> Float[Array, " n"]:
+        """Signal per unit of u |u|^(order - 1)."""
+        ...
 
 
 class AnalysisData(eqx.Module):
@@ -34,8 +46,8 @@ class AnalysisData(eqx.Module):
         Root tree at its fiducial point.
     bindings : Bindings
         Priors by path.
-    probes : tuple of ClusterSpectrum
-        Forward models.
+    probes : tuple of probes
+        Forward models; those of X-ray spectra have order 2, those of the CMB order 1.
     points : tuple of GaussianPoints
         Data, in the order of the probes.
     caches : tuple of dict
@@ -46,21 +58,55 @@ class AnalysisData(eqx.Module):
 
     world: World
     bindings: Bindings
-    probes: tuple[ClusterSpectrum, ...]
+    probes: tuple[Any, ...]
     points: tuple[GaussianPoints, ...]
     caches: tuple[Cache, ...]
     field_paths: tuple[str, ...] = eqx.field(static=True, default=())
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        """Order of each probe."""
+        return tuple(p.order for p in self.probes)
+
+    @property
+    def order(self) -> int:
+        """Order of the strength in which limits are made: 2 if all probes are, else 1."""
+        return min(self.orders)
+
+    def part(self, order: int) -> AnalysisData | None:
+        """The same analysis with the probes of one order only; None if there is none."""
+        keep = [k for k, n in enumerate(self.orders) if n == order]
+        if not keep:
+            return None
+        chosen = (tuple(x[k] for k in keep) for x in (self.probes, self.points, self.caches))
+        return AnalysisData(self.world, self.bindings, *chosen, self.field_paths)
 
     def responses_in(self, world: World) -> tuple[Float[Array, " n"], ...]:
         """Response of each probe in a bound world; cached tables take their coefficients there."""
         c = _coefficients(world, self.field_paths)
         caches = [{**x, "coefficients": c} if "field" in x else x for x in self.caches]
-        return responses_together(self.probes, world, caches)
+        lines = [k for k, p in enumerate(self.probes) if isinstance(p, ClusterSpectrum)]
+        known = {}
+        if lines:
+            found = responses_together(
+                [self.probes[k] for k in lines], world, [caches[k] for k in lines]
+            )
+            known = dict(zip(lines, found, strict=True))
+        return tuple(
+            known[k] if k in known else p.response(world, caches[k])
+            for k, p in enumerate(self.probes)
+        )
 
     def responses(self, z: Float[Array, " k"]) -> tuple[World, tuple[Float[Array, " n"], ...]]:
         """World at standard normals z, shape (k,), and the response of each probe."""
         world = self.bindings.apply(self.world, z)
         return world, self.responses_in(world)
+
+    def log_prob(self, u: Float[Array, ""], responses: Sequence[Array]) -> Float[Array, ""]:
+        """Log likelihood at a signed u for given responses."""
+        strength = {1: u, 2: u * jnp.abs(u)}
+        rows = zip(self.orders, self.points, responses, strict=True)
+        return sum((p.log_prob(strength[n] * r) for n, p, r in rows), jnp.zeros(()))
 
     def loglike(self, z: Float[Array, " k"]) -> Float[Array, ""]:
         """Log likelihood of the data at z, shape (k,), without any prior."""
@@ -71,8 +117,7 @@ class AnalysisData(eqx.Module):
 @eqx.filter_jit
 def _loglike(data: AnalysisData, world: World) -> Float[Array, ""]:
     """Log likelihood of the data in a bound world."""
-    pairs = zip(data.points, data.responses_in(world), strict=True)
-    return sum((p.log_prob(world.axion.a * r) for p, r in pairs), jnp.zeros(()))
+    return data.log_prob(world.axion.u, data.responses_in(world))
 
 
 def logdensity(data: AnalysisData, z: Float[Array, " k"]) -> Float[Array, ""]:
@@ -127,9 +172,9 @@ class Analysis:
     ----------
     world : World
         Root tree at its fiducial point.
-    priors : mapping of str to prior
+    priors : mapping of str to prior, or Bindings
         Priors by dotted path; ``axion.u`` and ``axion.m_a_eV`` among them if they vary.
-    probes : sequence of ClusterSpectrum
+    probes : sequence of probes
         Forward models.
     points : sequence of GaussianPoints
         Data, in the order of the probes.
@@ -151,12 +196,12 @@ class Analysis:
     def __init__(
         self,
         world: World,
-        priors: dict[str, Any],
-        probes: Sequence[ClusterSpectrum],
+        priors: dict[str, Any] | Bindings,
+        probes: Sequence[Any],
         points: Sequence[GaussianPoints],
         ties: dict[str, Any] | None = None,
     ) -> None:
-        bindings = Bindings(priors, ties)
+        bindings = priors if isinstance(priors, Bindings) else Bindings(priors, ties)
         bindings.check(world)
         # Fixed values and ties hold from the start: what is cached must know them.
         world = bindings.apply_values(world, {})
@@ -166,6 +211,9 @@ class Analysis:
         refuse_idle(probes, free)
         caches = []
         for probe in probes:
+            if not isinstance(probe, ClusterSpectrum):
+                caches.append(probe.prepare(world, free))
+                continue
             reach = self._reach(world, bindings, probe.target)
             cache = probe.prepare(world, free, reach)
             if "electrons" in cache and "direction" not in probe.touched(free):
@@ -204,7 +252,10 @@ class Analysis:
             {"path": r.path, "prior": r.prior, "unit": r.unit, "width": r.width}
             for r in self.data.bindings.explain()
         ]
-        cached = {p.target: sorted(c) for p, c in zip(self.data.probes, self.data.caches)}
+        cached = {
+            getattr(p, "target", type(p).__name__): sorted(c)
+            for p, c in zip(self.data.probes, self.data.caches)
+        }
         return [*rows, {"cached": cached}]
 
     def sample(self, key: Array, **settings: Any) -> Any:
@@ -214,20 +265,22 @@ class Analysis:
         return sample(numpyro_model, (self.data,), key, **settings)
 
 
-def _absorbing(probe: ClusterSpectrum, bound: Sequence[str]) -> ClusterSpectrum:
+def _absorbing(probe: Any, bound: Sequence[str]) -> Any:
     """The probe, with absorption switched on if its hydrogen column is bound."""
+    if not isinstance(probe, ClusterSpectrum):
+        return probe
     if f"clusters.{probe.target}.column_1e22_cm2" in bound:
         return replace(probe, absorption=True)
     return probe
 
 
-def refuse_idle(probes: Sequence[ClusterSpectrum], free: Sequence[str]) -> None:
+def refuse_idle(probes: Sequence[Any], free: Sequence[str]) -> None:
     """Raise where a path would act through stellar spectra or areas that no probe uses.
 
     Parameters
     ----------
-    probes : sequence of ClusterSpectrum
-        Forward models.
+    probes : sequence of probes
+        Forward models; only those of clusters are looked at.
     free : sequence of str
         Bound paths that vary.
 
@@ -245,8 +298,9 @@ def refuse_idle(probes: Sequence[ClusterSpectrum], free: Sequence[str]) -> None:
     ----------
     None: a validation.
     """
+    lines = [p for p in probes if isinstance(p, ClusterSpectrum)]
     for path in free:
-        users = [p for p in probes if "weights" in p.touched((path,))]
+        users = [p for p in lines if "weights" in p.touched((path,))]
         if users and all(p.mode == "published" for p in users):
             raise ConfigurationError(
                 f"parameter path {path!r} has no effect on the published signal curve: remove its "
@@ -282,38 +336,3 @@ def _field_table(
         float(line.distance_kpc) if reach is None else reach,
         fixed,
     )
-
-
-@eqx.filter_jit
-def strength_moments(
-    data: AnalysisData, z: Float[Array, "d k"]
-) -> tuple[Float[Array, " d"], Float[Array, " d"]]:
-    """Score S and information I of the strength a at many nuisance draws.
-
-    With independent Gaussian points ln L(a | z) = const + S a - I a^2/2 exactly, so that any
-    prior on the coupling can be applied to each draw by a quadrature in one dimension.
-
-    Parameters
-    ----------
-    data : AnalysisData
-        World, priors, models, data.
-    z : float array, shape (d, k)
-        Draws; the component of ``axion.u`` is ignored.
-
-    Returns
-    -------
-    score, information : float array, shape (d,)
-        Summed over probes, for a = (g/1e-12 GeV^-1)^4.
-
-    References
-    ----------
-    Cowan et al. 2011, arXiv:1007.1727.
-    """
-
-    def one(draw: Float[Array, " k"]) -> tuple[Array, Array]:
-        _, responses = data.responses(draw)
-        pairs = zip(responses, data.points, strict=True)
-        total = combine(*(linear_moments(r, p) for r, p in pairs))
-        return total.score, total.information
-
-    return jax.lax.map(one, z, batch_size=32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,49 +11,10 @@ from ..errors import ConfigurationError
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import ClusterSpectrum, PublishedShape
 from ..observables.xray.response import fold_grid, validate_bins
-from ..parameters.bind import Bindings
-from .analysis import MASS, STRENGTH, refuse_idle
+from .analysis import refuse_idle
 from .config import Configuration
+from .configured import configured_bindings
 from .star_clusters import INSTRUMENT, FluxSpectrum
-
-
-def analysis_priors(configuration: Configuration, with_axion: bool = True) -> dict[str, Any]:
-    """Priors of an analysis by dotted path: the configured ones, and those of the axion.
-
-    Parameters
-    ----------
-    configuration : Configuration
-        Settings; its priors bind paths of the world.
-    with_axion : bool
-        Whether coupling and mass are among them, u uniform and the mass log-uniform or fixed
-        [eV].
-
-    Returns
-    -------
-    dict of str to mapping or float
-        What :func:`~diffaxion.parameters.parse_prior` accepts, by path.
-
-    Raises
-    ------
-    ConfigurationError
-        If a configured prior names ``axion.u`` or ``axion.m_a_eV``, which have their own
-        sections.
-
-    References
-    ----------
-    None: assembly.
-    """
-    for path, section in ((STRENGTH, "coupling"), (MASS, "mass")):
-        if path in configuration.priors:
-            raise ConfigurationError(f"priors: {path!r} has its own section [{section}]; remove it")
-    priors: dict[str, Any] = dict(configuration.priors)
-    if not with_axion:
-        return priors
-    priors[STRENGTH] = {"dist": "uniform", "low": 0.0, "high": configuration.coupling.u_max}
-    low, high = configuration.mass.prior_eV
-    fixed = configuration.mass.fixed_eV
-    priors[MASS] = {"dist": "log_uniform", "low": low, "high": high} if fixed is None else fixed
-    return priors
 
 
 def check_priors(
@@ -94,10 +54,10 @@ def check_priors(
             raise ConfigurationError(
                 f"mass.{name} = [{low:g}, {high:g}]: expected 0 < low < high [eV]"
             )
-    top = mass.prior_eV[1] if mass.fixed_eV is None else mass.fixed_eV
-    if top > numerics.field_structure_above_eV:
+    name, top = max((("prior_eV", mass.prior_eV[1]), ("fixed_eV", mass.fixed_eV)), key=_second)
+    if configuration.likelihoods.xray and top > numerics.field_structure_above_eV:
         raise ConfigurationError(
-            f"mass.{'prior_eV' if mass.fixed_eV is None else 'fixed_eV'} reaches {top:g} eV: above "
+            f"mass.{name} reaches {top:g} eV: above "
             f"numerics.field_structure_above_eV = {numerics.field_structure_above_eV:g} eV "
             "edges of the field model would set the posterior; `diffaxion limit xray` covers such "
             "masses with smoothed edges"
@@ -107,10 +67,14 @@ def check_priors(
             f"numerics.smoothing_kpc = {list(numerics.smoothing_kpc)}: expected three increasing "
             "widths [kpc]"
         )
-    bindings = Bindings(analysis_priors(configuration, with_axion=False))
+    bindings = configured_bindings(configuration, world)
     bindings.check(world)
     outlines = [_outline(s, configuration.model.signal) for s in spectra]
     refuse_idle(outlines, (*bindings.names, *bindings.tied_paths))
+
+
+def _second(pair: tuple[str, float]) -> float:
+    return pair[1]
 
 
 def _outline(spectrum: FluxSpectrum, signal: str) -> ClusterSpectrum:

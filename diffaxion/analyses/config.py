@@ -10,9 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
 from ..errors import ConfigurationError, nearest_names
+from .screening_config import ScreeningSection, screening_section
 
 
 class _Section(BaseModel):
@@ -32,14 +33,31 @@ class ModelSection(_Section):
     r_sun_kpc: float = Field(default=8.3, gt=0)
 
 
-class MassSection(_Section):
-    """Prior of the mass, and the grid of the limit curves."""
+class LikelihoodsSection(_Section):
+    """Data that take part."""
 
+    xray: bool = True
+    # "none", "recast" of the published curve, "asimov", "noise:SEED", or a file of bandpowers.
+    cmb: str = "recast"
+    # Where the recast has R = 1: at the fiducial point of this model, or under the paper's
+    # conventions.
+    anchor: Literal["own", "paper"] = "own"
+
+
+class MassSection(_Section):
+    """Prior of the mass, posteriors to be made, and the grids of the limit curves."""
+
+    # "fixed": at fixed_eV; "sampled": log-uniform in prior_eV.
+    posteriors: list[Literal["fixed", "sampled"]] = Field(
+        default=["fixed", "sampled"], min_length=1, max_length=2
+    )
+    fixed_eV: float = Field(default=5e-13, gt=0)
     prior_eV: tuple[float, float] = (1e-13, 1e-11)
-    fixed_eV: float | None = Field(default=None, gt=0)
+    # Limits without nuisances (X rays), and with all of them profiled or marginalised, the latter
+    # within prior_eV.
     grid_eV: tuple[float, float] = (1e-13, 1e-9)
     grid_points: int = Field(default=60, ge=1)
-    profile_points: int = Field(default=16, ge=1)
+    profile_points: int = Field(default=60, ge=1)
 
 
 class CouplingSection(_Section):
@@ -77,12 +95,21 @@ class Configuration(_Section):
     """A whole analysis."""
 
     model: ModelSection = ModelSection()
+    screening: ScreeningSection = ScreeningSection()
+    likelihoods: LikelihoodsSection = LikelihoodsSection()
     mass: MassSection = MassSection()
     coupling: CouplingSection = CouplingSection()
     sampler: SamplerSection = SamplerSection()
     numerics: NumericsSection = NumericsSection()
     priors: dict[str, dict[str, Any] | float] = {}
+    ties: dict[str, str | dict[str, Any]] = {}
     seed: int = 1
+
+    @field_validator("screening", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        """Choices of a named configuration with overrides."""
+        return screening_section(**value) if isinstance(value, dict) else value
 
 
 def _fail(path: str, error: ValidationError, tree: type[BaseModel]) -> ConfigurationError:
@@ -106,8 +133,8 @@ def parse_configuration(values: dict[str, Any], origin: str = "given in Python")
     Parameters
     ----------
     values : dict
-        Sections ``model``, ``mass``, ``coupling``, ``sampler``, ``numerics``, ``priors`` and
-        the key ``seed``; units are in the names [eV, kpc, muG].
+        Sections ``model``, ``screening``, ``likelihoods``, ``mass``, ``coupling``, ``sampler``,
+        ``numerics``, ``priors``, ``ties`` and the key ``seed``; units are in the names [eV, kpc, muG].
     origin : str
         File name for messages.
 
@@ -131,9 +158,13 @@ def parse_configuration(values: dict[str, Any], origin: str = "given in Python")
         raise _fail(origin, error, Configuration) from None
 
 
-def default_configuration_text() -> str:
-    """The bundled X-ray configuration, as TOML with comments."""
-    return (files("diffaxion.analyses") / "configurations" / "xray.toml").read_text()
+BUNDLED = ("joint", "xray", "screening")
+
+
+def default_configuration_text(name: str = "joint") -> str:
+    """A bundled configuration, as TOML with comments: ``joint``, ``xray`` or ``screening``."""
+    check_choice("configuration", name, BUNDLED)
+    return (files("diffaxion.analyses") / "configurations" / f"{name}.toml").read_text()
 
 
 def load_configuration(path: str | Path | None = None) -> Configuration:
@@ -142,7 +173,8 @@ def load_configuration(path: str | Path | None = None) -> Configuration:
     Parameters
     ----------
     path : str or Path, optional
-        File to read; None takes the bundled X-ray configuration.
+        File to read, or the name of a bundled configuration, ``joint``, ``xray`` or
+        ``screening``; None takes ``joint``.
 
     Returns
     -------
@@ -158,8 +190,10 @@ def load_configuration(path: str | Path | None = None) -> Configuration:
     ----------
     None: configuration.
     """
-    if path is None:
-        return parse_configuration(tomllib.loads(default_configuration_text()), "xray.toml")
+    name = "joint" if path is None else str(path)
+    if name in BUNDLED and not Path(name).exists():
+        return parse_configuration(tomllib.loads(default_configuration_text(name)), name)
+    path = Path(name)
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

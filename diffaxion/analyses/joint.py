@@ -1,45 +1,54 @@
-"""The main job: limit curves, posterior of coupling, mass and nuisances, profile limits."""
+"""The main job: limit curves, posteriors of coupling, mass and nuisances, profile limits."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
-from ..constants import G_REF_GEV
-from ..environments.galaxy.sightline import adaptive_fractions
 from ..inference.limits import Q_95
 from ..inference.profile import ProfileResult
-from ..inference.sample import Posterior
 from ..observables.world import World
-from .analysis import MASS, STRENGTH, Analysis, strength_moments
-from .checks import analysis_priors
 from .config import Configuration
-from .limit_curves import JOINT, MassScan, limit_curves
-from .nuisances import (
-    MarginalLimit,
-    bayes_over_masses,
-    marginal_limits,
-    profile_over_nuisances,
-    uniform_g_draws,
-)
-from .star_clusters import (
-    FluxSpectrum,
-    build_probe,
-    build_probes,
-    configured_world,
-    published_spectrum,
-)
+from .joint_model import Recipe, joint_recipe, joint_world
+from .joint_posterior import PosteriorRun, Progress, as_numpy, run_posterior
+from .limit_curves import MassScan, limit_curves
+from .marginal import MarginalLimit, marginal_limits
+from .moments import CouplingMoments, coupling_moments_at
+from .profile_nuisances import profile_over_nuisances
+from .star_clusters import FluxSpectrum, build_probes, published_spectrum
 
-Progress = Callable[[str, float], None]
-# Draws whose one-dimensional posteriors enter the limits under other priors.
-_MIXTURE_DRAWS = 2000
+# Draws of the nuisances from their priors that serve the Bayesian limits of all masses.
+_PRIOR_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class NuisanceCurve:
+    """Limits with all nuisances at n masses, of one experiment or of all.
+
+    Attributes
+    ----------
+    name : str
+        ``joint``, ``xray`` or ``cmb``.
+    m_a_eV : array, shape (n,)
+        Masses [eV].
+    order : int
+        1 if strengths of the profile are u, 2 if they are a.
+    profile : ProfileResult
+        All nuisances profiled, fields with leading axis (n,).
+    bayes : list of MarginalLimit
+        Prior uniform in g, all nuisances marginalised, one per mass [GeV^-1].
+    """
+
+    name: str
+    m_a_eV: np.ndarray
+    order: int
+    profile: ProfileResult
+    bayes: list[MarginalLimit]
 
 
 @dataclass(frozen=True)
@@ -50,47 +59,34 @@ class JointResult:
     ----------
     configuration : Configuration
         Settings.
-    world : World
-        Root tree at its fiducial point.
+    recipe : Recipe
+        World, models and data.
     scans : dict of str to list of MassScan
-        Limit curves by signal mode, ``published`` and ``anchored``.
-    analysis : Analysis
-        Priors and models of the posterior.
-    posterior : Posterior
-        Draws and diagnostics.
-    marginal : list of MarginalLimit
-        Bayesian limits under several priors [GeV^-1].
-    headline : dict of str to array, shape (d,)
-        Draws of the posterior with the headline prior, uniform in g: ``g_GeV`` and the bound
-        paths; empty where the limit with that prior is refused.
-    profile_masses_eV : array, shape (k,)
-        Masses of the profile limits [eV].
-    profile : ProfileResult
-        Limits with all nuisances profiled, fields with leading axis (k,).
-    bayes : list of MarginalLimit
-        Limits uniform in g with all nuisances marginalised, at the same masses.
+        X-ray limit curves without nuisances by signal mode; empty without that likelihood.
+    curves : list of NuisanceCurve
+        Limits with nuisances: joint, and of each experiment if there are several.
+    runs : list of PosteriorRun
+        Posteriors in the order configured.
     seconds : dict of str to float
         Wall time of each step [s].
-    compile_s : float
-        Part of the posterior's time that went into set-up and compilation [s].
     """
 
     configuration: Configuration
-    world: World
+    recipe: Recipe
     scans: dict[str, list[MassScan]]
-    analysis: Analysis
-    posterior: Posterior
-    marginal: list[MarginalLimit]
-    headline: dict[str, np.ndarray]
-    profile_masses_eV: np.ndarray
-    profile: ProfileResult
-    bayes: list[MarginalLimit]
+    curves: list[NuisanceCurve]
+    runs: list[PosteriorRun]
     seconds: dict[str, float] = field(default_factory=dict)
-    compile_s: float = float("nan")
 
-    def g_GeV(self) -> np.ndarray:
-        """Draws of the coupling [GeV^-1], shape (chains, draws)."""
-        return np.sqrt(self.posterior.draws[STRENGTH]) * G_REF_GEV
+    @property
+    def world(self) -> World:
+        """Root tree at its fiducial point."""
+        return self.recipe.world
+
+    @property
+    def converged(self) -> bool:
+        """Whether all posteriors passed the gates."""
+        return all(run.posterior.converged for run in self.runs)
 
 
 def scan_signals(
@@ -142,90 +138,8 @@ def scan_signals(
     return scans
 
 
-def build_analysis(
-    world: World,
-    configuration: Configuration,
-    spectra: list[FluxSpectrum],
-    with_axion: bool = True,
-) -> Analysis:
-    """Analysis of the posterior (``with_axion``) or of the profile over nuisances.
-
-    Parameters
-    ----------
-    world : World
-        Root tree.
-    configuration : Configuration
-        Settings; its priors bind paths of the world.
-    spectra : list of FluxSpectrum
-        Data [keV, 1e-4 counts s^-1 keV^-1].
-    with_axion : bool
-        Whether coupling and mass are sampled too.
-
-    Returns
-    -------
-    Analysis
-        Ready to sample or to profile.
-
-    Raises
-    ------
-    ConfigurationError
-        If a prior names an unknown path, or one of ``axion.u`` and ``axion.m_a_eV``, which have
-        their own sections.
-
-    References
-    ----------
-    None: assembly.
-    """
-    priors = analysis_priors(configuration, with_axion)
-    numerics, mass = configuration.numerics, configuration.mass
-    top = mass.prior_eV[1] if mass.fixed_eV is None else mass.fixed_eV
-    probes = [
-        build_probe(
-            s,
-            world,
-            configuration.model.signal,
-            sampler_fractions(world, s, numerics.sampler_nodes, top),
-            numerics.sampler_energies_per_bin,
-        )
-        for s in spectra
-    ]
-    return Analysis(world, priors, probes, [s.points for s in spectra])
-
-
-def sampler_fractions(
-    world: World, spectrum: FluxSpectrum, nodes: int, m_a_eV: float
-) -> Float[Array, " n"]:
-    """Base nodes that follow the phase, so that a few of them serve a sampler.
-
-    Parameters
-    ----------
-    world : World
-        Root tree.
-    spectrum : FluxSpectrum
-        Its lowest energy has the fastest phase [keV].
-    nodes : int
-        Number n of nodes.
-    m_a_eV : float
-        Largest mass [eV].
-
-    Returns
-    -------
-    float array, shape (n,)
-        Fractions of the distance.
-
-    References
-    ----------
-    None: a grid.
-    """
-    source = world.clusters[spectrum.target]
-    line = world.galaxy.sightline(source.longitude_deg, source.latitude_deg, source.distance_kpc)
-    density = world.galaxy.density_toward(spectrum.target)
-    low = float(spectrum.low_keV[0])
-    return adaptive_fractions(line, density, world.galaxy.field, nodes, m_a_eV, low)
-
-
 def run_joint(configuration: Configuration, progress: Progress | None = None) -> JointResult:
-    """Limit curves, posterior and profile limits of a configuration.
+    """Limit curves, posteriors and profile limits of a configuration.
 
     Parameters
     ----------
@@ -246,7 +160,7 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
 
     References
     ----------
-    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305; Goldstein et al. 2024, arXiv:2409.10514.
     """
     report = progress or (lambda step, done: None)
     seconds: dict[str, float] = {}
@@ -256,151 +170,80 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
         nonlocal clock
         seconds[step], clock = time.perf_counter() - clock, time.perf_counter()
 
-    report("limit curves", 0.0)
-    world = configured_world(configuration)
-    spectra = [published_spectrum(t) for t in configuration.model.targets]
-    scans = scan_signals(world, configuration, spectra)
-    lap("limit curves")
-
-    # Limits at fixed masses and the posterior compile different programs: side by side they use
+    report("models", 0.0)
+    world = joint_world(configuration)
+    xray = configuration.likelihoods.xray
+    spectra = [published_spectrum(t) for t in configuration.model.targets] if xray else []
+    recipe = joint_recipe(configuration, world, spectra)
+    lap("models")
+    # Limits at fixed masses and the posteriors compile different programs: side by side they use
     # two cores.
-    mass = configuration.mass
-    masses = (
-        np.geomspace(*mass.prior_eV, mass.profile_points)
-        if mass.fixed_eV is None
-        else np.array([mass.fixed_eV])
-    )
     with ThreadPoolExecutor(max_workers=1) as pool:
-        beside = pool.submit(limits_with_nuisances, world, configuration, spectra, masses)
-        report("posterior", 0.0)
-        analysis = build_analysis(world, configuration, spectra)
-        scan = next(
-            s for s in scans[configuration.model.signal] if s.name in (JOINT, spectra[0].target)
-        )
-        posterior, compile_s = sample_posterior(analysis, configuration, scan, report)
-        lap("posterior")
-
-        report("limits under other priors", 0.0)
-        names = analysis.names
-        z = np.stack([posterior.flat(f"{n}_std") for n in names], axis=-1)
-        step = max(1, len(z) // _MIXTURE_DRAWS)
-        thin = jnp.asarray(z[::step])
-        score, information = (np.asarray(x) for x in strength_moments(analysis.data, thin))
-        coupling = configuration.coupling
-        marginal = marginal_limits(score, information, coupling.u_max, coupling.confidence)
-        if not posterior.converged:
-            failed = "the chains did not pass the convergence gates"
-            marginal = [MarginalLimit(m.prior, float("nan"), m.kish, failed) for m in marginal]
-        headline = {}
-        if not marginal[0].reason:
-            index, g = uniform_g_draws(score, information, coupling.u_max, configuration.seed)
-            headline = {"g_GeV": g}
-            headline |= {n: posterior.flat(n)[::step][index] for n in names if n != STRENGTH}
-        lap("limits under other priors")
+        beside = pool.submit(limits_with_nuisances, recipe)
+        scans = {}
+        if xray:
+            report("limit curves", 0.0)
+            scans = scan_signals(world, configuration, spectra)
+            lap("limit curves")
+        runs = []
+        for kind in configuration.mass.posteriors:
+            runs.append(run_posterior(recipe, kind == "sampled", report))
+            lap(f"posterior, mass {kind}")
         report("limits at fixed masses", 0.0)
-        profile, bayes = beside.result()
+        curves = beside.result()
         lap("limits at fixed masses")
-    return JointResult(
-        configuration,
-        world,
-        scans,
-        analysis,
-        posterior,
-        marginal,
-        headline,
-        masses,
-        profile,
-        bayes,
-        seconds,
-        compile_s,
-    )
+    return JointResult(configuration, recipe, scans, curves, runs, seconds)
 
 
-def limits_with_nuisances(
-    world: World, configuration: Configuration, spectra: list[FluxSpectrum], m_a_eV: np.ndarray
-) -> tuple[ProfileResult, list[MarginalLimit]]:
-    """Profile and Bayesian limits with all nuisances at fixed masses.
+def limits_with_nuisances(recipe: Recipe) -> list[NuisanceCurve]:
+    """Profile and Bayesian limits with all nuisances at fixed masses, joint and by experiment.
 
     Parameters
     ----------
-    world : World
-        Root tree.
-    configuration : Configuration
-        Settings.
-    spectra : list of FluxSpectrum
-        Data [keV, 1e-4 counts s^-1 keV^-1].
-    m_a_eV : array, shape (k,)
-        Masses [eV].
+    recipe : Recipe
+        World, models and data; its configuration has the range of masses [eV].
 
     Returns
     -------
-    profile : ProfileResult
-        Fields with leading axis (k,).
-    bayes : list of MarginalLimit
-        Prior uniform in g, one per mass [GeV^-1].
+    list of NuisanceCurve
+        ``joint`` first; ``xray`` and ``cmb`` follow if both take part. A single experiment has
+        its own name only.
 
     References
     ----------
     Cowan et al. 2011, arXiv:1007.1727.
     """
-    analysis = build_analysis(world, configuration, spectra, with_axion=False)
-    coupling = configuration.coupling
-    profile = profile_over_nuisances(analysis, m_a_eV, coupling.q_threshold or Q_95)
-    key = jax.random.fold_in(jax.random.key(configuration.seed), 1)
-    bayes = bayes_over_masses(analysis, m_a_eV, key, coupling.u_max, coupling.confidence)
-    return jax.block_until_ready(profile), bayes
-
-
-def sample_posterior(
-    analysis: Analysis, configuration: Configuration, scan: MassScan, report: Progress
-) -> tuple[Posterior, float]:
-    """NUTS from a start at a third of the expected limit, where the likelihood is flat.
-
-    Parameters
-    ----------
-    analysis : Analysis
-        Priors and models.
-    configuration : Configuration
-        Sampler settings and seed.
-    scan : MassScan
-        Limits without nuisances, shape (k,), which set the start.
-    report : callable
-        Called with (step, fraction done).
-
-    Returns
-    -------
-    posterior : Posterior
-        Draws by dotted path, shape (chains, draws).
-    compile_s : float
-        Time before the second chunk less that of a later one: set-up and compilation [s].
-
-    References
-    ----------
-    Hoffman & Gelman 2014, arXiv:1111.4246.
-    """
-    settings = configuration.sampler
-    expected = jnp.sqrt(scan.strength.median[0])
-    start = {STRENGTH: jnp.minimum(expected / 3.0, 0.5 * configuration.coupling.u_max)}
-    if MASS in analysis.names:
-        start[MASS] = jnp.sqrt(jnp.prod(jnp.asarray(configuration.mass.prior_eV)))
-    z = analysis.data.bindings.standardise(start)
-    ticks = [time.perf_counter()]
-
-    def tick(done: int, total: int, info: dict[str, float]) -> None:
-        ticks.append(time.perf_counter())
-        report("posterior", done / total)
-
-    posterior = analysis.sample(
-        jax.random.key(configuration.seed),
-        initial={f"{n}_std": z[k] for k, n in enumerate(analysis.names)},
-        progress=tick,
-        chains=settings.chains,
-        warmup=settings.warmup,
-        draws=settings.draws,
-        chunk=settings.chunk,
-        target_accept=settings.target_accept,
-        max_tree_depth=settings.max_tree_depth,
-        dense_mass=settings.dense_mass,
-    )
-    chunks = np.diff(ticks)
-    return posterior, float(max(chunks[0] - np.median(chunks), 0.0))
+    configuration = recipe.configuration
+    coupling, mass = configuration.coupling, configuration.mass
+    masses = np.geomspace(*mass.prior_eV, mass.profile_points)
+    data = recipe.analysis().data
+    threshold = coupling.q_threshold or Q_95
+    key = jax.random.fold_in(jax.random.key(configuration.seed), 2)
+    z = jax.random.normal(key, (_PRIOR_DRAWS, data.bindings.size))
+    moments = as_numpy(coupling_moments_at(data, z, jnp.asarray(masses)))
+    none = np.zeros_like(moments.score)
+    alone = {
+        "xray": (2, moments._replace(score_u=none, information_u=none)),
+        "cmb": (1, moments._replace(score=none, information=none)),
+    }
+    names = [n for n, (order, _) in alone.items() if order in data.orders]
+    curves = []
+    for name in ["joint", *names] if len(names) > 1 else names:
+        part, rows = (
+            (data, moments) if name == "joint" else (data.part(alone[name][0]), alone[name][1])
+        )
+        assert part is not None
+        profile = profile_over_nuisances(part, masses, threshold)
+        bayes = [
+            marginal_limits(
+                CouplingMoments(*(x[k] for x in rows)),
+                coupling.u_max,
+                coupling.confidence,
+                prior_draws=True,
+            )[0]
+            for k in range(masses.size)
+        ]
+        curves.append(
+            NuisanceCurve(name, masses, part.order, jax.block_until_ready(profile), bayes)
+        )
+    return curves

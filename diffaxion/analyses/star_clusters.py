@@ -26,7 +26,6 @@ from ..likelihoods.gaussian import GaussianPoints, validate_points
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import ClusterSpectrum, PublishedShape
 from ..observables.xray.response import bin_nodes_keV, default_instrument, fold_grid, validate_bins
-from ..parameters.bind import Bindings
 from .config import Configuration, ModelSection
 
 INSTRUMENT = "nustar"
@@ -204,32 +203,6 @@ def build_world(model: ModelSection) -> World:
         {t: cluster(t) for t in model.targets},
         {INSTRUMENT: default_instrument()},
     )
-
-
-def configured_world(configuration: Configuration) -> World:
-    """World of a configuration with the values that its priors fix, for limits and posterior.
-
-    Parameters
-    ----------
-    configuration : Configuration
-        Settings.
-
-    Returns
-    -------
-    World
-        Root tree; free parameters keep their fiducial values.
-
-    Raises
-    ------
-    ConfigurationError
-        On unknown names or paths.
-
-    References
-    ----------
-    None: assembly.
-    """
-    world = build_world(configuration.model)
-    return Bindings(configuration.priors).apply_values(world, {})
 
 
 @eqx.filter_jit

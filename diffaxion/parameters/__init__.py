@@ -11,6 +11,7 @@ from .priors import (
     Normal,
     Prior,
     Uniform,
+    UniformRoot,
 )
 from .units import latex_label, unit_of
 
@@ -25,6 +26,7 @@ __all__ = [
     "Prior",
     "Tie",
     "Uniform",
+    "UniformRoot",
     "canonical_path",
     "get_path",
     "latex_label",

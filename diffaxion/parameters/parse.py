@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigurationError, unknown_name
-from .priors import Fixed, HalfNormalAbove, LogNormal, LogUniform, Normal, Prior, Uniform
+from .priors import (
+    Fixed,
+    HalfNormalAbove,
+    LogNormal,
+    LogUniform,
+    Normal,
+    Prior,
+    Uniform,
+    UniformRoot,
+)
 
 PRIORS: dict[str, tuple[type[Prior], tuple[str, ...]]] = {
     "normal": (Normal, ("mean", "sigma")),
     "lognormal": (LogNormal, ("median", "sigma_ln")),
     "uniform": (Uniform, ("low", "high")),
+    "uniformroot": (UniformRoot, ("low", "high")),
     "loguniform": (LogUniform, ("low", "high")),
     "halfnormalabove": (HalfNormalAbove, ("edge", "sigma")),
     "fixed": (Fixed, ("value",)),
@@ -25,8 +35,8 @@ def parse_prior(spec: Any, path: str = "prior") -> Prior:
     ----------
     spec : Prior, number or mapping
         A prior is returned as it is, a number is :class:`Fixed`, and a mapping has the key
-        ``dist`` (``normal``, ``lognormal``, ``uniform``, ``loguniform``, ``halfnormalabove``,
-        ``fixed``; case, ``-`` and ``_`` do not matter) and the parameters of that prior.
+        ``dist`` (``normal``, ``lognormal``, ``uniform``, ``uniformroot``, ``loguniform``,
+        ``halfnormalabove``, ``fixed``; case, ``-`` and ``_`` do not matter) and the parameters of that prior.
     path : str
         Name of the entry, for error messages.
 

@@ -19,7 +19,7 @@ from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float
 
 from ..errors import ConfigurationError
-from ..numerics import safe_log
+from ..numerics import safe_log, safe_sqrt
 
 _HALF_LN_2PI = 0.5 * math.log(2.0 * math.pi)
 # Probabilities are kept this far from 0 and 1, so that quantiles and their slopes stay finite.
@@ -236,6 +236,56 @@ class Uniform(Prior):
 
     def describe(self) -> str:
         return f"Uniform({_show(self.low, self.high)})"
+
+
+class UniformRoot(Prior):
+    """Uniform in the square root: value = (r_0 + (r_1 - r_0) Phi(z))^2, r = value^(1/2).
+
+    Bound to u = (g/1e-12 GeV^-1)^2 it is a prior uniform in the coupling g.
+
+    Attributes
+    ----------
+    low, high : float array, shape ()
+        Edges, in the unit of the parameter; 0 <= low < high.
+    """
+
+    low: Scalar
+    high: Scalar
+
+    def __init__(self, low: ScalarLike, high: ScalarLike):
+        self.low = _number(low)
+        self.high = _number(high)
+
+    def __check_init__(self) -> None:
+        self._require(low=(self.low >= 0, "low >= 0"), high=(self.high > self.low, "high > low"))
+
+    @property
+    def _roots(self) -> tuple[Scalar, Scalar]:
+        return safe_sqrt(self.low), safe_sqrt(self.high)
+
+    def from_standard(self, z: Scalar) -> Scalar:
+        start, end = self._roots
+        return (start + (end - start) * ndtr(z)) ** 2
+
+    def to_standard(self, value: Scalar) -> Scalar:
+        start, end = self._roots
+        return _quantile((safe_sqrt(value) - start) / (end - start))
+
+    def log_prob(self, value: Scalar) -> Scalar:
+        start, end = self._roots
+        inside = (value >= self.low) & (value <= self.high)
+        density = -math.log(2.0) - 0.5 * safe_log(value) - jnp.log(end - start)
+        return jnp.where(inside, density, -jnp.inf)
+
+    def penalty(self, z: Scalar) -> Scalar:
+        return jnp.zeros_like(z)
+
+    @property
+    def penalised(self) -> bool:
+        return False
+
+    def describe(self) -> str:
+        return f"UniformRoot({_show(self.low, self.high)})"
 
 
 class LogUniform(Prior):

@@ -1,162 +1,25 @@
-"""Limits that profile and marginalise every bound nuisance parameter."""
+"""Bayesian limits on the coupling with every nuisance marginalised, under several priors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from ..constants import G_REF_GEV
-from ..inference.limits import Q_95
-from ..inference.problem import Expansion, Problem
-from ..inference.profile import ProfileResult, profile_limit
-from ..parameters.priors import HalfNormalAbove, LogNormal, Normal
-from .analysis import Analysis, AnalysisData, strength_moments
+from .analysis import Analysis
+from .moments import CouplingMoments, coupling_moments_at
 
-# A uniform prior is a box in z; Phi(4) leaves out 3e-5 of it at each end.
-_BOX = 4.0
-# A parameter without penalty can have several local maxima (the distance of Westerlund 1 has, by
-# interference along the line): fits start from each of these values of its z.
-_BOX_STARTS = (-1.5, -0.8, 0.0, 0.8, 1.5)
-_ITERATIONS = 12
-_STEP = 1e-4
 # Kish effective sample size of the reweighted draws below which a prior is refused.
 KISH_MIN = 400.0
 # Density at the end of the prior, relative to the highest one, above which the end would set the
 # limit.
 _OPEN_END = 1e-3
 _BATCHES = 10
-
-
-def profile_loglike(
-    strength: Float[Array, ""], nuisances: Float[Array, " k"], data: tuple[AnalysisData, Array]
-) -> Float[Array, ""]:
-    """Log likelihood of a strength a and standardised nuisances at one mass.
-
-    Parameters
-    ----------
-    strength : float array, shape ()
-        a = (g/1e-12 GeV^-1)^4, signed.
-    nuisances : float array, shape (k,)
-        Standard normals of the bound paths.
-    data : tuple
-        AnalysisData without the coupling and the mass among its paths, and the mass [eV].
-
-    Returns
-    -------
-    float array, shape ()
-        ln L without Gaussian constraint terms; those of one-sided priors, which are not
-        quadratic in the standard normal, are included.
-
-    References
-    ----------
-    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
-    """
-    shared, mass = data
-    shared = eqx.tree_at(lambda d: d.world.axion.m_a_eV, shared, mass)
-    _, responses = shared.responses(nuisances)
-    pairs = zip(shared.points, responses, strict=True)
-    free = shared.bindings.free_priors
-    one_sided = [p.penalty(z) for p, z in zip(free, nuisances) if isinstance(p, HalfNormalAbove)]
-    return sum((p.log_prob(strength * r) for p, r in pairs), -sum(one_sided, jnp.zeros(())))
-
-
-def _expand(
-    strength: Float[Array, ""], nuisances: Float[Array, " k"], data: tuple[AnalysisData, Array]
-) -> Expansion:
-    """Value, gradient, and the Hessian by central differences of the gradient.
-
-    Second derivatives of a sight line by automatic differentiation would take three times as
-    long to compile; Newton steps need them to a few digits only.
-    """
-    x = jnp.concatenate([strength[None], nuisances])
-    n = x.shape[0]
-    # The log likelihood is exactly quadratic in the strength, so that its step may be large.
-    steps = jnp.full(n, _STEP).at[0].set(1.0)
-    nudges = jnp.diag(steps)
-    value_and_slope = jax.value_and_grad(lambda y: profile_loglike(y[0], y[1:], data))
-    values, slopes = jax.lax.map(
-        value_and_slope, jnp.concatenate([x[None], x + nudges, x - nudges])
-    )
-    core = (slopes[1 : n + 1] - slopes[n + 1 :]) / (2.0 * steps[:, None])
-    return Expansion(
-        values[0], slopes[0], 0.5 * (core + core.T), jnp.zeros((n, 0)), jnp.zeros((0,))
-    )
-
-
-def _without_signal(nuisances: Array, data: tuple[AnalysisData, Array]) -> tuple:
-    """Asimov data: what is expected without axions, which is nothing at all."""
-    del nuisances
-    shared, mass = data
-    empty = tuple(p.with_data(jnp.zeros_like(p.data)) for p in shared.points)
-    return eqx.tree_at(lambda d: d.points, shared, empty), mass
-
-
-def profile_over_nuisances(
-    analysis: Analysis, m_a_eV: np.ndarray, q_threshold: float = Q_95
-) -> ProfileResult:
-    """Profile-likelihood limits on a = (g/1e-12 GeV^-1)^4 with all nuisances, at many masses.
-
-    Parameters
-    ----------
-    analysis : Analysis
-        World, priors and data; neither ``axion.u`` nor ``axion.m_a_eV`` may be bound.
-    m_a_eV : array, shape (k,)
-        Masses [eV].
-    q_threshold : float
-        z^2.
-
-    Returns
-    -------
-    ProfileResult
-        Fields with a leading axis (k,).
-
-    References
-    ----------
-    Rolke, Lopez & Conrad 2005, arXiv:physics/0403059; Cowan et al. 2011, arXiv:1007.1727.
-    """
-    # The solver's own penalty is z^2/2: right for normal and log-normal priors, not for others.
-    penalised = np.array(
-        [isinstance(p, Normal | LogNormal) for p in analysis.data.bindings.free_priors], bool
-    )
-    box = np.where(penalised, np.inf, _BOX)
-    problem = Problem(profile_loglike, penalised, lower=-box, upper=box, expand=_expand)
-    rows = [problem.start()]
-    for k in np.flatnonzero(~penalised):
-        rows += [problem.start().at[1 + k].set(z) for z in _BOX_STARTS]
-    return _profile_masses(
-        problem,
-        analysis.data,
-        jnp.asarray(m_a_eV, float),
-        jnp.stack(rows),
-        jnp.asarray(q_threshold, float),
-    )
-
-
-@eqx.filter_jit
-def _profile_masses(
-    problem: Problem,
-    shared: AnalysisData,
-    m_a_eV: Float[Array, " k"],
-    starts: Float[Array, "s n"],
-    q_threshold: Float[Array, ""],
-) -> ProfileResult:
-    def one(mass: Float[Array, ""]) -> ProfileResult:
-        return profile_limit(
-            problem,
-            _without_signal,
-            (shared, mass),
-            starts=starts,
-            crossing_starts=starts,
-            q_threshold=q_threshold,
-            iterations=_ITERATIONS,
-        )
-
-    return jax.lax.map(one, m_a_eV)
+_PEAK_NODES = 400
 
 
 @dataclass(frozen=True)
@@ -187,24 +50,22 @@ class MarginalLimit:
 class _Conditionals:
     """Posteriors of g/1e-12 GeV^-1 given each draw of the nuisances, on a grid."""
 
-    def __init__(self, score: np.ndarray, information: np.ndarray, common: bool):
-        # The largest likelihood over a >= 0: per draw where only ratios count, else of all.
-        peak = 0.5 * np.maximum(score, 0.0) ** 2 / information
+    def __init__(self, moments: CouplingMoments, top: float, common: bool):
+        size = np.shape(moments.score)
+        self.moments = CouplingMoments(*(np.broadcast_to(x, size)[:, None] for x in moments))
+        # The largest likelihood: per draw where only ratios count, else of all.
+        peak = self.moments.log_like(np.linspace(0.0, top, _PEAK_NODES) ** 2).max(axis=1)
         self.peak = np.full_like(peak, peak.max()) if common else peak
-        self.score, self.information = score, information
 
     def cumulative(self, g: np.ndarray, density: np.ndarray | float) -> np.ndarray:
         """Integral from g[0] to g of density times likelihood, shape (d, n)."""
-        a = g**4
-        log = self.score[:, None] * a - 0.5 * self.information[:, None] * a**2
-        f = np.exp(log - self.peak[:, None]) * density
+        f = np.exp(self.moments.log_like(g**2) - self.peak[:, None]) * density
         steps = 0.5 * (f[:, 1:] + f[:, :-1]) * np.diff(g)
         return np.concatenate([np.zeros((f.shape[0], 1)), np.cumsum(steps, axis=1)], axis=1)
 
 
 def marginal_limits(
-    score: np.ndarray,
-    information: np.ndarray,
+    moments: CouplingMoments,
     u_max: float,
     level: float = 0.95,
     log10_range: tuple[float, float] = (-14.0, -10.5),
@@ -213,15 +74,15 @@ def marginal_limits(
 ) -> list[MarginalLimit]:
     """Limits under several priors from draws of the nuisances.
 
-    For draw k the likelihood of the coupling is known in closed form, ln L = S_k a - I_k a^2/2
-    with a = u^2. Draws from a run with a prior uniform in u get the weight
-    int pi_new L du / int pi_run L du, draws from the prior of the nuisances int pi_new L du; the
-    limit is the quantile of the weighted mixture of the one-dimensional posteriors.
+    For draw k the likelihood of the coupling is known in closed form, a polynomial in u. Draws
+    from a run with a prior uniform in u get the weight int pi_new L du / int pi_run L du, draws
+    from the prior of the nuisances int pi_new L du; the limit is the quantile of the weighted
+    mixture of the one-dimensional posteriors.
 
     Parameters
     ----------
-    score, information : array, shape (d,)
-        S_k and I_k of the draws, for a = (g/1e-12 GeV^-1)^4.
+    moments : CouplingMoments
+        Of the draws, fields of shape (d,).
     u_max : float
         End of the run's prior in u.
     level : float
@@ -252,8 +113,10 @@ def marginal_limits(
         "uniform_g4": (linear, linear**3),
         "log10_g": (logarithmic, 1.0 / logarithmic),
     }
-    conditionals = _Conditionals(score, information, prior_draws)
-    run = np.ones_like(score) if prior_draws else conditionals.cumulative(linear, linear)[:, -1]
+    conditionals = _Conditionals(moments, float(top), prior_draws)
+    run = np.ones(np.shape(moments.score))
+    if not prior_draws:
+        run = conditionals.cumulative(linear, linear)[:, -1]
     limits = []
     for prior, (g, density) in grids.items():
         cumulative = conditionals.cumulative(g, density)
@@ -284,13 +147,45 @@ def marginal_limits(
     return limits
 
 
+def mixture_limit(
+    moments: CouplingMoments, u_max: float, level: float = 0.95, nodes: int = 3000
+) -> float:
+    """Limit with a prior uniform in g from few draws of a run uniform in u, without any gate.
+
+    Parameters
+    ----------
+    moments : CouplingMoments
+        Of the draws, fields of shape (d,).
+    u_max : float
+        End of the run's prior in u.
+    level : float
+        Credibility.
+    nodes : int
+        Nodes of the quadrature.
+
+    Returns
+    -------
+    float
+        g/1e-12 GeV^-1; for comparisons on the same draws, its Monte Carlo error is not known.
+
+    References
+    ----------
+    As :func:`marginal_limits`.
+    """
+    g = np.linspace(0.0, np.sqrt(u_max), nodes)
+    conditionals = _Conditionals(moments, float(g[-1]), common=False)
+    cumulative = conditionals.cumulative(g, 1.0)
+    run = conditionals.cumulative(g, g)[:, -1]
+    return _quantile((cumulative / run[:, None]).sum(axis=0), g, level)
+
+
 def _quantile(cumulative: np.ndarray, g: np.ndarray, level: float) -> float:
     """g below which a share ``level`` of a distribution lies."""
     return float(np.interp(level, cumulative / cumulative[-1], g))
 
 
 def uniform_g_draws(
-    score: np.ndarray, information: np.ndarray, u_max: float, seed: int, nodes: int = 3000
+    moments: CouplingMoments, u_max: float, seed: int, nodes: int = 3000
 ) -> tuple[np.ndarray, np.ndarray]:
     """Equally weighted draws of the posterior with a prior uniform in g, from a run uniform in u.
 
@@ -299,8 +194,8 @@ def uniform_g_draws(
 
     Parameters
     ----------
-    score, information : array, shape (d,)
-        S_k and I_k of the draws, for a = (g/1e-12 GeV^-1)^4.
+    moments : CouplingMoments
+        Of the draws, fields of shape (d,).
     u_max : float
         End of the run's prior in u.
     seed : int
@@ -321,7 +216,7 @@ def uniform_g_draws(
     """
     rng = np.random.default_rng(seed)
     g = np.linspace(0.0, np.sqrt(u_max), nodes)
-    conditionals = _Conditionals(score, information, common=False)
+    conditionals = _Conditionals(moments, float(g[-1]), common=False)
     cumulative = conditionals.cumulative(g, 1.0)
     weight = cumulative[:, -1] / conditionals.cumulative(g, g)[:, -1]
     d = weight.size
@@ -373,9 +268,10 @@ def bayes_over_masses(
     Kish 1965, Survey Sampling (effective sample size).
     """
     z = jax.random.normal(key, (draws, len(analysis.names)))
-    limits = []
-    for mass in np.asarray(m_a_eV, float):
-        data = eqx.tree_at(lambda d: d.world.axion.m_a_eV, analysis.data, jnp.asarray(mass))
-        score, information = (np.asarray(x) for x in strength_moments(data, z))
-        limits.append(marginal_limits(score, information, u_max, level, prior_draws=True)[0])
-    return limits
+    found = coupling_moments_at(analysis.data, z, jnp.asarray(m_a_eV, float))
+    rows = CouplingMoments(*(np.asarray(x) for x in found))
+    count = np.asarray(m_a_eV).size
+    return [
+        marginal_limits(CouplingMoments(*(x[k] for x in rows)), u_max, level, prior_draws=True)[0]
+        for k in range(count)
+    ]

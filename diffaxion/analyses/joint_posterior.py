@@ -1,0 +1,289 @@
+"""Posterior of coupling, nuisances and, if wanted, mass, with the limits that follow from it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..constants import G_REF_GEV
+from ..inference.sample import Posterior
+from .analysis import MASS, STRENGTH, Analysis
+from .configured import axion_priors
+from .evidence import SavageDickey, savage_dickey
+from .joint_model import Recipe
+from .marginal import MarginalLimit, marginal_limits, uniform_g_draws
+from .moments import CouplingMoments, coupling_moments
+from .profile_nuisances import expected_strength
+
+Progress = Callable[[str, float], None]
+# Draws whose one-dimensional posteriors enter the limits under other priors, and those at which
+# surrogates are compared with the direct models.
+_MIXTURE_DRAWS = 2000
+_DIRECT_DRAWS = 48
+
+
+@dataclass(frozen=True)
+class ModelError:
+    """What surrogates and coarse grids cost, on draws of the posterior.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Probes.
+    rms, worst : tuple of float
+        Fractional error of the square root of the information of each order, over draws.
+    shift : float
+        Change of ln g_95 (prior uniform in g) against the direct models.
+    draws : int
+        Number of draws.
+    """
+
+    names: tuple[str, ...]
+    rms: tuple[float, ...]
+    worst: tuple[float, ...]
+    shift: float
+    draws: int
+
+
+@dataclass(frozen=True)
+class PosteriorRun:
+    """One posterior with everything that is quoted from it.
+
+    Attributes
+    ----------
+    name : str
+        ``fixed`` or ``sampled``, what the mass was.
+    m_a_eV : float or None
+        Fixed mass [eV].
+    analysis : Analysis
+        Priors and models.
+    posterior : Posterior
+        Draws and diagnostics.
+    marginal : list of MarginalLimit
+        Limits under several priors [GeV^-1].
+    headline : dict of str to array, shape (d,)
+        Equally weighted draws with the headline prior, uniform in g: ``g_GeV`` and the bound
+        paths; empty where the limit with that prior is refused.
+    evidence : SavageDickey
+        For no signal.
+    errors : ModelError or None
+        Comparison with the direct models.
+    compile_s : float
+        Set-up and compilation [s].
+    confirmation : MarginalLimit or None
+        Limit of a run whose prior is uniform in g itself.
+    """
+
+    name: str
+    m_a_eV: float | None
+    analysis: Analysis
+    posterior: Posterior
+    marginal: list[MarginalLimit]
+    headline: dict[str, np.ndarray]
+    evidence: SavageDickey
+    errors: ModelError | None = None
+    compile_s: float = float("nan")
+    confirmation: MarginalLimit | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def g_GeV(self) -> np.ndarray:
+        """Draws of the coupling [GeV^-1], shape (chains, draws)."""
+        return np.sqrt(self.posterior.draws[STRENGTH]) * G_REF_GEV
+
+
+def run_posterior(
+    recipe: Recipe,
+    sampled: bool,
+    report: Progress,
+    start: dict[str, float] | None = None,
+    checkpoint: Any = None,
+) -> PosteriorRun:
+    """NUTS, gates, limits under four priors and evidence, at the fixed mass or with it sampled.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        World, models and data.
+    sampled : bool
+        Whether the mass is sampled, log-uniform, or fixed [eV].
+    report : callable
+        Called with (step, fraction done).
+    start : dict of str to float, optional
+        Values of nuisances by path where the chains start, usually the profile maximum; by
+        default the centres of their priors.
+    checkpoint : Checkpoint, optional
+        Where blocks of draws are kept.
+
+    Returns
+    -------
+    PosteriorRun
+        Draws of shape (chains, draws) and what follows from them.
+
+    References
+    ----------
+    Hoffman & Gelman 2014, arXiv:1111.4246.
+    """
+    configuration = recipe.configuration
+    mass = None if sampled else configuration.mass.fixed_eV
+    analysis = recipe.analysis(axion_priors(configuration, sampled), m_a_eV=mass)
+    name = "sampled" if sampled else "fixed"
+    posterior, compile_s = _sample(analysis, recipe, sampled, report, start or {}, checkpoint)
+    u_max, level = configuration.coupling.u_max, configuration.coupling.confidence
+    z = posterior_draws(analysis, posterior)
+    step = max(1, len(z) // _MIXTURE_DRAWS)
+    moments = as_numpy(coupling_moments(analysis.data, jnp.asarray(z[::step])))
+    marginal = marginal_limits(moments, u_max, level)
+    headline: dict[str, np.ndarray] = {}
+    if not posterior.converged:
+        failed = "the chains did not pass the convergence gates"
+        marginal = [MarginalLimit(m.prior, float("nan"), m.kish, failed) for m in marginal]
+    elif not marginal[0].reason:
+        index, g = uniform_g_draws(moments, u_max, configuration.seed)
+        headline = {"g_GeV": g}
+        headline |= {n: posterior.flat(n)[::step][index] for n in analysis.names if n != STRENGTH}
+    evidence = savage_dickey(moments, u_max)
+    errors = model_error(recipe, analysis, z, mass)
+    return PosteriorRun(
+        name, mass, analysis, posterior, marginal, headline, evidence, errors, compile_s
+    )
+
+
+def posterior_draws(analysis: Analysis, posterior: Posterior) -> np.ndarray:
+    """Standard normals of all free parameters, chains joined.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Whose names give the order.
+    posterior : Posterior
+        Draws.
+
+    Returns
+    -------
+    array, shape (draws, k)
+        z, dimensionless.
+
+    References
+    ----------
+    None: a rearrangement.
+    """
+    return np.stack([posterior.flat(f"{n}_std") for n in analysis.names], axis=-1)
+
+
+def as_numpy(moments: CouplingMoments) -> CouplingMoments:
+    """Moments as NumPy arrays.
+
+    Parameters
+    ----------
+    moments : CouplingMoments
+        Fields of shape (d,).
+
+    Returns
+    -------
+    CouplingMoments
+        The same numbers.
+
+    References
+    ----------
+    None: a conversion.
+    """
+    return CouplingMoments(*(np.asarray(x) for x in moments))
+
+
+def _sample(
+    analysis: Analysis,
+    recipe: Recipe,
+    sampled: bool,
+    report: Progress,
+    start: dict[str, float],
+    checkpoint: Any,
+) -> tuple[Posterior, float]:
+    """Draws, and the time before the second chunk less that of a later one."""
+    configuration, settings = recipe.configuration, recipe.configuration.sampler
+    u_max = configuration.coupling.u_max
+    here = coupling_moments(analysis.data, jnp.zeros((1, len(analysis.names))))
+    order = analysis.data.order
+    expected = expected_strength(CouplingMoments(*(x[0] for x in here)), order)
+    u = expected if order == 1 else jnp.sqrt(expected)
+    # A third of the expected limit, where the likelihood is flat.
+    values: dict[str, Any] = {STRENGTH: jnp.minimum(u / 3.0, 0.5 * u_max)}
+    values |= {k: v for k, v in start.items() if k in analysis.names}
+    if sampled:
+        values[MASS] = jnp.sqrt(jnp.prod(jnp.asarray(configuration.mass.prior_eV)))
+    z = analysis.data.bindings.standardise(values)
+    ticks = [time.perf_counter()]
+    step = f"posterior, mass {'sampled' if sampled else 'fixed'}"
+
+    def tick(done: int, total: int, info: dict[str, float]) -> None:
+        ticks.append(time.perf_counter())
+        report(step, done / total)
+
+    report(step, 0.0)
+    posterior = analysis.sample(
+        jax.random.fold_in(jax.random.key(configuration.seed), int(sampled)),
+        initial={f"{n}_std": z[k] for k, n in enumerate(analysis.names)},
+        progress=tick,
+        checkpoint=checkpoint,
+        chains=settings.chains,
+        warmup=settings.warmup,
+        draws=settings.draws,
+        chunk=settings.chunk,
+        target_accept=settings.target_accept,
+        max_tree_depth=settings.max_tree_depth,
+        dense_mass=settings.dense_mass,
+    )
+    chunks = np.diff(ticks)
+    return posterior, float(max(chunks[0] - np.median(chunks), 0.0)) if chunks.size else 0.0
+
+
+def model_error(
+    recipe: Recipe, analysis: Analysis, z: np.ndarray, m_a_eV: float | None
+) -> ModelError:
+    """Surrogates and coarse grids against the direct models, on draws of a posterior.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        World, models and data.
+    analysis : Analysis
+        The one that was sampled.
+    z : array, shape (d, k)
+        Its draws.
+    m_a_eV : float or None
+        Fixed mass [eV].
+
+    Returns
+    -------
+    ModelError
+        Fractional errors of the responses' norms, and the shift of the limit.
+
+    References
+    ----------
+    None: a comparison.
+    """
+    configuration = recipe.configuration
+    sampled = m_a_eV is None
+    direct = recipe.analysis(axion_priors(configuration, sampled), direct=True, m_a_eV=m_a_eV)
+    few = jnp.asarray(z[:: max(1, len(z) // _DIRECT_DRAWS)][:_DIRECT_DRAWS])
+    ours, full = (as_numpy(coupling_moments(a.data, few)) for a in (analysis, direct))
+    rms, worst, names = [], [], []
+    for name, field_name in (("xray", "information"), ("cmb", "information_u")):
+        x, y = (np.sqrt(np.broadcast_to(getattr(m, field_name), len(few))) for m in (ours, full))
+        if not y.any():
+            continue
+        # Where a signal is far below the largest one its error means nothing.
+        counts = y > 1e-3 * y.max()
+        error = x[counts] / y[counts] - 1.0
+        names.append(name)
+        rms.append(float(np.sqrt(np.mean(error**2))))
+        worst.append(float(np.max(np.abs(error))))
+    top = configuration.coupling.u_max
+    pair = [mixture_limit(m, top, configuration.coupling.confidence) for m in (ours, full)]
+    shift = float(np.log(pair[0] / pair[1]))
+    return ModelError(tuple(names), tuple(rms), tuple(worst), shift, len(few))

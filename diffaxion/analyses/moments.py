@@ -1,0 +1,111 @@
+"""The likelihood of the coupling at fixed nuisances: a polynomial in u, known by four numbers.
+
+With independent Gaussian points a probe of order 2 (X rays) gives ln L = S_2 a - I_2 a^2/2 with
+a = u|u|, one of order 1 (CMB) S_1 u - I_1 u^2/2, so that any prior on the coupling can be applied
+to each draw of the nuisances by a quadrature in one dimension.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..inference.limits import combine, linear_moments
+from .analysis import MASS, AnalysisData
+
+
+class CouplingMoments(NamedTuple):
+    """ln L(u) = score a - information a^2/2 + score_u u - information_u u^2/2, a = u|u|.
+
+    Attributes
+    ----------
+    score, information : float array, shape (...)
+        Summed over probes of order 2, for a = (g/1e-12 GeV^-1)^4.
+    score_u, information_u : float array, shape (...)
+        Summed over probes of order 1, for u = (g/1e-12 GeV^-1)^2.
+    """
+
+    score: Array
+    information: Array
+    score_u: Array | float = 0.0
+    information_u: Array | float = 0.0
+
+    def log_like(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        """ln L(u) - ln L(0), broadcast over moments and u."""
+        a = u * abs(u)
+        return (
+            self.score * a
+            - 0.5 * self.information * a**2
+            + self.score_u * u
+            - 0.5 * self.information_u * u**2
+        )
+
+
+@eqx.filter_jit
+def coupling_moments(data: AnalysisData, z: Float[Array, "d k"]) -> CouplingMoments:
+    """Moments of the coupling at many nuisance draws.
+
+    Parameters
+    ----------
+    data : AnalysisData
+        World, priors, models, data.
+    z : float array, shape (d, k)
+        Draws; the component of ``axion.u``, if it is bound, is ignored.
+
+    Returns
+    -------
+    CouplingMoments
+        Fields of shape (d,).
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1007.1727.
+    """
+    return jax.lax.map(lambda draw: _moments(data, draw), z, batch_size=32)
+
+
+@eqx.filter_jit
+def coupling_moments_at(
+    data: AnalysisData, z: Float[Array, "d k"], m_a_eV: Float[Array, " n"]
+) -> CouplingMoments:
+    """Moments at many masses, with the same draws of the nuisances at each.
+
+    Parameters
+    ----------
+    data : AnalysisData
+        World, priors, models, data; the mass must not be bound.
+    z : float array, shape (d, k)
+        Draws.
+    m_a_eV : float array, shape (n,)
+        Masses [eV].
+
+    Returns
+    -------
+    CouplingMoments
+        Fields of shape (n, d).
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1007.1727.
+    """
+    assert MASS not in data.bindings.names
+
+    def one(mass: Float[Array, ""]) -> CouplingMoments:
+        moved = eqx.tree_at(lambda d: d.world.axion.m_a_eV, data, mass)
+        return jax.lax.map(lambda draw: _moments(moved, draw), z, batch_size=32)
+
+    return jax.lax.map(one, m_a_eV)
+
+
+def _moments(data: AnalysisData, z: Float[Array, " k"]) -> CouplingMoments:
+    _, responses = data.responses(z)
+    found: list[Array] = []
+    for order in (2, 1):
+        rows = zip(data.orders, responses, data.points, strict=True)
+        terms = [linear_moments(r, p) for n, r, p in rows if n == order]
+        found += list(combine(*terms)) if terms else [jnp.zeros(()), jnp.zeros(())]
+    return CouplingMoments(*found)

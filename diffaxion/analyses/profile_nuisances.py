@@ -1,0 +1,278 @@
+"""Profile-likelihood limits over every bound nuisance parameter.
+
+Where only X-ray spectra take part the strength is a = (g/1e-12 GeV^-1)^4, in which they are
+linear; with a CMB probe it is u = (g/1e-12 GeV^-1)^2, and X rays enter through a = u|u|. There the
+second derivative in u jumps at u = 0, and the fits start on both sides. Strengths are measured
+in units of the limit that is expected at fixed nuisances, so that all masses are alike.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..inference.limits import Q_95, LimitResult
+from ..inference.problem import Expansion, Problem
+from ..inference.profile import ProfileResult, profile_limit
+from ..parameters.priors import HalfNormalAbove, LogNormal, Normal
+from .analysis import AnalysisData
+from .moments import CouplingMoments, coupling_moments_at
+
+# A uniform prior is a box in z; Phi(4) leaves out 3e-5 of it at each end.
+_BOX = 4.0
+# A parameter without penalty can have several local maxima (the distance of Westerlund 1 has, by
+# interference along the line): fits start from each of these values of its z.
+_BOX_STARTS = (-1.2, 1.2)
+_ITERATIONS = 12
+_STEP = 1e-4
+
+
+class ProfileData(eqx.Module):
+    """What the likelihood of a profile depends on besides strength and nuisances.
+
+    Attributes
+    ----------
+    shared : AnalysisData
+        Without coupling and mass among its paths.
+    m_a_eV : float array, shape ()
+        Mass [eV].
+    scale : float array, shape ()
+        Unit of the strength.
+    order : int, static
+        1 if the strength is u, 2 if it is a.
+    """
+
+    shared: AnalysisData
+    m_a_eV: Float[Array, ""]
+    scale: Float[Array, ""]
+    order: int = eqx.field(static=True)
+
+    def loglike(
+        self, strength: Float[Array, ""], nuisances: Float[Array, " k"]
+    ) -> Float[Array, ""]:
+        """ln L at a strength in units of ``scale`` and standardised nuisances."""
+        shared = eqx.tree_at(lambda d: d.world.axion.m_a_eV, self.shared, self.m_a_eV)
+        _, responses = shared.responses(nuisances)
+        x = self.scale * strength
+        if self.order == 1:
+            return shared.log_prob(x, responses)
+        rows = zip(shared.points, responses, strict=True)
+        return sum((p.log_prob(x * r) for p, r in rows), jnp.zeros(()))
+
+
+def profile_loglike(
+    strength: Float[Array, ""], nuisances: Float[Array, " k"], data: ProfileData
+) -> Float[Array, ""]:
+    """Log likelihood of a strength and standardised nuisances at one mass.
+
+    Parameters
+    ----------
+    strength : float array, shape ()
+        In units of ``data.scale``, signed.
+    nuisances : float array, shape (k,)
+        Standard normals of the bound paths.
+    data : ProfileData
+        World, priors, models, data, mass [eV].
+
+    Returns
+    -------
+    float array, shape ()
+        ln L without Gaussian constraint terms; those of one-sided priors, which are not
+        quadratic in the standard normal, are included.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305; Goldstein et al. 2024, arXiv:2409.10514.
+    """
+    free = data.shared.bindings.free_priors
+    one_sided = [p.penalty(z) for p, z in zip(free, nuisances) if isinstance(p, HalfNormalAbove)]
+    return data.loglike(strength, nuisances) - sum(one_sided, jnp.zeros(()))
+
+
+def _curvature(
+    x: Float[Array, " n"], data: ProfileData, moving: tuple[int, ...]
+) -> tuple[Array, Array, Array]:
+    """Value, gradient and Hessian of ln L, by differences of the gradient in some coordinates.
+
+    Second derivatives of a sight line by automatic differentiation would take three times as
+    long to compile; Newton steps need them to a few digits only.
+    """
+    n, at = x.shape[0], np.array(moving)
+    steps = np.full(n, _STEP)
+    if data.order == 2:
+        # The log likelihood is exactly quadratic in the strength, so that its step may be large.
+        steps[0] = 1.0
+    nudges = np.diag(steps)[at]
+    slope_of = jax.value_and_grad(lambda y: data.loglike(y[0], y[1:]))
+    values, slopes = jax.vmap(slope_of)(jnp.concatenate([x[None], x + nudges, x - nudges]))
+    rows = (slopes[1 : at.size + 1] - slopes[at.size + 1 :])[:, at] / (2.0 * steps[at, None])
+    block = 0.5 * (rows + rows.T)
+    return values[0], slopes[0], jnp.zeros((n, n)).at[np.ix_(at, at)].set(block)
+
+
+def _moving(shared: AnalysisData, order: int) -> tuple[int, ...]:
+    """Strength, and nuisances that can touch the probes of an order."""
+    prefixes = ("galaxy", "clusters", "instruments") if order == 2 else ("cosmology", "halos")
+    # A tie may carry a parameter over to the other probes.
+    sources = {t.source for t in shared.bindings.ties}
+    names = enumerate(shared.bindings.names)
+    return (0, *(k + 1 for k, n in names if n.split(".")[0] in prefixes or n in sources))
+
+
+def _expand(strength: Array, nuisances: Array, data: ProfileData) -> Expansion:
+    """Expansion of ln L, to which the probes of each order add in their own nuisances."""
+    x = jnp.concatenate([strength[None], nuisances])
+    n = x.shape[0]
+    value, slope, core = jnp.zeros(()), jnp.zeros(n), jnp.zeros((n, n))
+    for order in sorted(set(data.shared.orders)):
+        part = ProfileData(data.shared.part(order), data.m_a_eV, data.scale, data.order)
+        terms = _curvature(x, part, _moving(data.shared, order))
+        value, slope, core = value + terms[0], slope + terms[1], core + terms[2]
+    for k, prior in enumerate(data.shared.bindings.free_priors):
+        if isinstance(prior, HalfNormalAbove):
+            z = nuisances[k]
+            value = value - prior.penalty(z)
+            slope = slope.at[k + 1].add(-jax.grad(prior.penalty)(z))
+            core = core.at[k + 1, k + 1].add(-jax.grad(jax.grad(prior.penalty))(z))
+    return Expansion(value, slope, core, jnp.zeros((n, 0)), jnp.zeros((0,)))
+
+
+def _without_signal(nuisances: Array, data: ProfileData) -> ProfileData:
+    """Asimov data: what is expected without axions, which is nothing at all."""
+    del nuisances
+    empty = tuple(p.with_data(jnp.zeros_like(p.data)) for p in data.shared.points)
+    return eqx.tree_at(lambda d: d.shared.points, data, empty)
+
+
+def expected_strength(
+    moments: CouplingMoments, order: int, q_threshold: float = Q_95
+) -> Float[Array, "..."]:
+    """Limit that is expected without signal at fixed nuisances.
+
+    In u, the root of I_2 u^4 + I_1 u^2 = z^2; in a, z/I_2^(1/2).
+
+    Parameters
+    ----------
+    moments : CouplingMoments
+        At the nuisances, fields of shape (...).
+    order : int
+        1 for a limit on u, 2 for one on a.
+    q_threshold : float
+        z^2.
+
+    Returns
+    -------
+    float array, shape (...)
+        Strength; 1 where there is no sensitivity.
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1007.1727 (Asimov data).
+    """
+    if order == 2:
+        information = moments.information
+        sensitive = information > 0.0
+        return jnp.where(sensitive, jnp.sqrt(q_threshold / jnp.where(sensitive, information, 1)), 1)
+    i_a, i_u = jnp.asarray(moments.information), jnp.asarray(moments.information_u)
+    sensitive = i_a + i_u > 0.0
+    # The stable form of the quadratic formula: either information may vanish.
+    root = jnp.sqrt(i_u**2 + 4.0 * i_a * q_threshold)
+    square = 2.0 * q_threshold / jnp.where(sensitive, i_u + root, 1.0)
+    return jnp.where(sensitive, jnp.sqrt(square), 1.0)
+
+
+def profile_over_nuisances(
+    data: AnalysisData, m_a_eV: np.ndarray, q_threshold: float = Q_95
+) -> ProfileResult:
+    """Profile-likelihood limits with all nuisances, at many masses in one program.
+
+    Parameters
+    ----------
+    data : AnalysisData
+        World, priors and data; neither ``axion.u`` nor ``axion.m_a_eV`` may be bound.
+    m_a_eV : array, shape (k,)
+        Masses [eV].
+    q_threshold : float
+        z^2.
+
+    Returns
+    -------
+    ProfileResult
+        Fields with a leading axis (k,); strengths are a = (g/1e-12 GeV^-1)^4 for X rays alone,
+        with bands of constant sigma, and u = (g/1e-12 GeV^-1)^2 where a CMB probe takes part,
+        with self-consistent bands (constant ones if it is alone).
+
+    References
+    ----------
+    Rolke, Lopez & Conrad 2005, arXiv:physics/0403059; Cowan et al. 2011, arXiv:1007.1727.
+    """
+    masses = jnp.asarray(m_a_eV, float)
+    problem, starts = _problem(data)
+    here = coupling_moments_at(data, jnp.zeros((1, data.bindings.size)), masses)
+    scale = expected_strength(CouplingMoments(*(x[:, 0] for x in here)), data.order, q_threshold)
+    return _profile_masses(
+        problem, data, masses, scale, starts, jnp.asarray(q_threshold, float), data.order
+    )
+
+
+def _problem(data: AnalysisData) -> tuple[Problem, Array]:
+    """The likelihood with its penalties and boxes, and the starts of its fits."""
+    # The solver's own penalty is z^2/2: right for normal and log-normal priors, not for others.
+    penalised = np.array([isinstance(p, Normal | LogNormal) for p in data.bindings.free_priors])
+    penalised = penalised.astype(bool)
+    box = np.where(penalised, np.inf, _BOX)
+    problem = Problem(profile_loglike, penalised, lower=-box, upper=box, expand=_expand)
+    rows = [problem.start().at[0].set(1.0)]
+    if data.order == 1:
+        # A signal of order 2 is flat at u = 0, and has its maximum on one side of it.
+        rows.append(problem.start().at[0].set(-1.0))
+    for k in np.flatnonzero(~penalised):
+        rows += [problem.start().at[1 + k].set(z).at[0].set(1.0) for z in _BOX_STARTS]
+    return problem, jnp.stack(rows)
+
+
+@eqx.filter_jit
+def _profile_masses(
+    problem: Problem,
+    shared: AnalysisData,
+    m_a_eV: Float[Array, " k"],
+    scale: Float[Array, " k"],
+    starts: Float[Array, "s n"],
+    q_threshold: Float[Array, ""],
+    order: int,
+) -> ProfileResult:
+    mixed = len(set(shared.orders)) > 1
+
+    def one(at: tuple[Array, Array]) -> ProfileResult:
+        result = profile_limit(
+            problem,
+            _without_signal,
+            ProfileData(shared, *at, order),
+            starts=starts,
+            crossing_starts=starts,
+            q_threshold=q_threshold,
+            bands="self_consistent" if mixed else "constant",
+            iterations=_ITERATIONS,
+        )
+        return _in_strength(result, at[1])
+
+    return jax.lax.map(one, (m_a_eV, scale))
+
+
+def _in_strength(result: ProfileResult, scale: Array) -> ProfileResult:
+    """The same result with strengths in u or a instead of units of ``scale``."""
+    limit = result.limit
+    names = ("a_hat", "sigma", "a_95", "pcl", "median", "minus1", "plus1", "plus2")
+
+    def fields(r: LimitResult) -> tuple[Array, ...]:
+        return tuple(getattr(r, n) for n in names)
+
+    scaled = eqx.tree_at(fields, limit, tuple(x * scale for x in fields(limit)))
+    points = ("best", "null", "crossing", "asimov")
+    moved = tuple(getattr(result, n).at[0].multiply(scale) for n in points)
+    return eqx.tree_at(
+        lambda r: (r.limit, *(getattr(r, n) for n in points)), result, (scaled, *moved)
+    )
