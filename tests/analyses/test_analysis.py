@@ -162,9 +162,8 @@ def test_tabulated_fields_follow_amplitudes_and_distance(analysis):
     Electrons come from a linear table of 4001 nodes: 1e-5 for the Quintuplet, 1e-7 for Wd1.
     """
     fields = [cache["field"] for cache in analysis.data.caches]
-    assert all(f.slope_muG.shape[-1] == 3 for f in fields)
     # The inner kiloparsec is on the way to the Quintuplet only.
-    assert [bool(np.any(np.abs(f.slope_muG[..., 2]) > 1e-9)) for f in fields] == [True, False]
+    assert [f.shapes_muG.shape[-1] for f in fields] == [3, 2]
     for z in ATTEMPTS:
         world = compare(analysis.data, z, 2e-5, 1e-6)
     for name in ("galaxy.field.inner.b_z_muG", "clusters.wd1.distance_kpc", *SINGLE):

@@ -7,7 +7,8 @@ B(s) along a fixed direction is
     B(s; c) = B_0(s) + sum_T B_T(s) prod_{k in T} (c_k - c_k0)
 
 with few sets T of coefficients, tabulated once, and a sampler that varies the amplitudes and
-the distance never evaluates the field model again.
+the distance never evaluates the field model again. The columns B_T are few in number as well:
+those of a norm, of a strength and of their product are one shape, which is kept once.
 """
 
 from __future__ import annotations
@@ -46,13 +47,15 @@ class FieldTable(eqx.Module):
         Distances of the jumps [kpc].
     b_muG : float array, shape (t, 2)
         (B_l, B_b) at c = centre [muG].
-    slope_muG : float array, shape (t, 2, q)
-        Mixed derivatives with respect to the coefficients of each term [muG per unit of each].
+    shapes_muG : float array, shape (t, 2, r)
+        Independent columns of which all changes of the field are made [muG].
+    mixing : float array, shape (r, q)
+        How much of each column a unit of each term contains.
     centre : float array, shape (m,)
         Coefficients of the tabulated field.
     terms : tuple of tuple of int, static
-        Coefficients whose product multiplies each column of ``slope_muG``: the m coefficients
-        one by one, then the products that occur.
+        Coefficients multiplied in each of the q terms: the m coefficients one by one, then the
+        products that occur.
     n_e_cm3 : float array, shape (t,), or None
         Electron density at the nodes, where these serve as they are because the distance is
         fixed [cm^-3]; None where paths end at varying distances.
@@ -61,13 +64,14 @@ class FieldTable(eqx.Module):
     s_kpc: Float[Array, " t"]
     crossings_kpc: Float[Array, " k"]
     b_muG: Float[Array, "t 2"]
-    slope_muG: Float[Array, "t 2 q"]
+    shapes_muG: Float[Array, "t 2 r"]
+    mixing: Float[Array, "r q"]
     centre: Float[Array, " m"]
     terms: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     n_e_cm3: Float[Array, " t"] | None = None
 
-    def products(self, coefficients: Float[Array, " m"]) -> Float[Array, " q"]:
-        """prod_{k in T} (c_k - c_k0) of every term T, shape (q,)."""
+    def amplitudes(self, coefficients: Float[Array, " m"]) -> Float[Array, " r"]:
+        """Factors of the columns ``shapes_muG``, shape (r,), at given coefficients, shape (m,)."""
         shift = jnp.append(coefficients - self.centre, 1.0)
         # Terms with fewer factors than others are filled up with the one at the end.
         degree = max(map(len, self.terms), default=0)
@@ -77,7 +81,7 @@ class FieldTable(eqx.Module):
         product = jnp.ones(len(self.terms))
         for column in index.T:
             product = product * shift[column]
-        return product
+        return self.mixing @ product
 
     def sample(
         self,
@@ -104,14 +108,14 @@ class FieldTable(eqx.Module):
         LinePath
             Field [muG] and density [cm^-3] at n + 2k nodes.
         """
-        weights = self.products(coefficients)
+        factors = self.amplitudes(coefficients)
         if self.n_e_cm3 is not None:
-            b = self.b_muG + self.slope_muG @ weights
+            b = self.b_muG + self.shapes_muG @ factors
             return LinePath(self.s_kpc, b[:, 0], b[:, 1], self.n_e_cm3)
         s = node_positions(sightline, _Jumps(self.crossings_kpc), fractions)
         # A path has far fewer nodes than the table: interpolate first, then sum the terms.
         b = linear_interpolate(s, self.s_kpc, self.b_muG)
-        b = b + linear_interpolate(s, self.s_kpc, self.slope_muG) @ weights
+        b = b + linear_interpolate(s, self.s_kpc, self.shapes_muG) @ factors
         return LinePath(s, b[:, 0], b[:, 1], linear_interpolate(s, *electrons))
 
 
@@ -195,11 +199,14 @@ def tabulate_field(
     found = _terms(field, centre, size)
     if found is None:
         return None
-    terms, slope = found
-    n_e = None if fixed is None else linear_interpolate(s, *fixed[1])
-    table = FieldTable(s, at, jnp.asarray(field(centre)), slope, centre, terms, n_e)
+    terms, columns = found
+    shapes, mixing = _independent(columns)
+    start = jnp.asarray(field(centre))
+    shapes = shapes.reshape(*start.shape, -1)
+    n_e = None if fixed is None else jnp.interp(s, *fixed[1])
+    table = FieldTable(s, at, start, jnp.asarray(shapes), jnp.asarray(mixing), centre, terms, n_e)
     for shift in shifts:
-        expected = table.b_muG + slope @ table.products(centre + shift)
+        expected = table.b_muG + table.shapes_muG @ table.amplitudes(centre + shift)
         if not np.max(np.abs(field(centre + shift) - expected)) < _ROUNDING_MUG:
             return None
     return table
@@ -207,7 +214,7 @@ def tabulate_field(
 
 def _terms(
     field: Callable[[Array], np.ndarray], centre: Array, size: Array
-) -> tuple[tuple[tuple[int, ...], ...], Array] | None:
+) -> tuple[tuple[tuple[int, ...], ...], np.ndarray] | None:
     """Sets of coefficients whose products occur, and their columns; None where B is curved.
 
     A product occurs where the mixed difference over steps ``size`` does; one of more than two
@@ -232,7 +239,18 @@ def _terms(
             for term in combinations(range(centre.size), degree + 1)
             if all(p in mixed for p in combinations(term, degree))
         ]
-    columns = [v / np.prod(np.asarray(size)[list(t)]) for t, v in mixed.items()]
-    if not columns:
-        return (), jnp.zeros((*start.shape, 0))
-    return tuple(mixed), jnp.stack(columns, axis=-1)
+    scale = [np.prod(np.asarray(size)[list(t)]) for t in mixed]
+    columns = [v.ravel() / x for v, x in zip(mixed.values(), scale, strict=True)]
+    return tuple(mixed), np.array(columns).reshape(len(mixed), start.size).T
+
+
+def _independent(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first independent ones among columns, shape (n, r), and all in terms of them, (r, q)."""
+    kept: list[int] = []
+    for k in range(columns.shape[1]):
+        basis, column = columns[:, kept], columns[:, k]
+        part = np.linalg.lstsq(basis, column, rcond=None)[0] if kept else np.zeros(0)
+        if np.max(np.abs(column - basis @ part), initial=0.0) > _ROUNDING_MUG:
+            kept.append(k)
+    basis = columns[:, kept]
+    return basis, np.linalg.lstsq(basis, columns, rcond=None)[0]

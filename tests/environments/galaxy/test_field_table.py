@@ -131,6 +131,7 @@ def test_products_of_amplitudes(fixed):
     reach = 4.8 if fixed is None else LINE.distance_kpc
     table = table_of(WAVE, ("norm", "b_z_muG"), [1.0, 2.0], reach=reach, fixed=fixed)
     assert table.terms == ((0,), (1,), (0, 1))
+    assert table.shapes_muG.shape[-1] == 1
     found = table.sample(LINE, jnp.array([1.7, -3.1]), uniform_fractions(40), ELECTRONS)
     moved = set_paths(WAVE, {"norm": 1.7, "b_z_muG": -3.1})
     expected = sample_path(LINE, moved, None, uniform_fractions(40), ELECTRONS)
@@ -157,7 +158,7 @@ OUTER = (
 
 @pytest.mark.parametrize(("line", "reach"), [(LINE, 4.8), (INNER, 8.3)])
 def test_amplitudes_of_jf12(line, reach):
-    """Norms and strengths together: each product that occurs has its own column.
+    """Norms and strengths together: few products occur, and fewer shapes.
 
     No line meets the seventh arm, nor the eighth that closes the flux.
     """
@@ -168,13 +169,15 @@ def test_amplitudes_of_jf12(line, reach):
     products = [t for t in table.terms if len(t) > 1]
     assert [t for t in table.terms if len(t) == 1] == [(k,) for k in range(8)]
     assert products == [(0, 2), (1, 3), (1, 4)]
+    # Of the X field, the disk, the arms met and the southern halo; the inner field on one line.
+    assert table.shapes_muG.shape[-1] == (5 if line is LINE else 6)
     moved = centre + jnp.asarray(np.random.default_rng(1).normal(size=8))
     source = SightLine(line.longitude_deg, line.latitude_deg, reach)
     there = FieldOf(field, paths)(moved)
     nodes = table.s_kpc[1:-1:100]
     expected = jax.vmap(lambda s: there(source.position_kpc(s)))(nodes)
     _, e_b = source.transverse_basis()
-    found = table.b_muG + table.slope_muG @ table.products(moved)
+    found = table.b_muG + table.shapes_muG @ table.amplitudes(moved)
     np.testing.assert_allclose(found[1:-1:100, 1], expected @ e_b, atol=1e-12)
 
 
