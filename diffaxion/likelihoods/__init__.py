@@ -8,6 +8,9 @@ from .bandpower_covariance import (
     toy_map_spectrum,
 )
 from .gaussian import GaussianBlocks, GaussianPoints, validate_points
+from .poisson import PoissonBlocks, PoissonProfile, TemplatePoisson
+from .poisson_checks import validate_templates
+from .poisson_points import FluxPoints, flux_points
 from .recast import (
     RECAST_ASSUMPTIONS,
     RecastLikelihood,
@@ -19,15 +22,21 @@ from .recast import (
 __all__ = [
     "DEPROJECTIONS",
     "RECAST_ASSUMPTIONS",
+    "FluxPoints",
     "GaussianBlocks",
     "GaussianPoints",
+    "PoissonBlocks",
+    "PoissonProfile",
     "RecastLikelihood",
     "RecastResponse",
+    "TemplatePoisson",
+    "flux_points",
     "forecast_covariance",
     "gaussian_covariance",
     "recast_likelihood",
     "spectrum_at",
     "toy_map_spectrum",
     "validate_points",
+    "validate_templates",
     "warn_shape_mismatch",
 ]
