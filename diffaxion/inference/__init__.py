@@ -1,7 +1,9 @@
 """Inference: limits, profiles, posteriors and their diagnostics."""
 
 from .bayes import PRIORS, BayesLimit, gaussian_bayes_limit, grid_bayes_limit
+from .counts import CountsToys, counts_curve, counts_problem, counts_start, expected_counts
 from .diagnostics import Gates, Quantile, check_gates, quantile_with_error
+from .exposure import Split, exposed_errors, optimal_split
 from .fisher import Impacts, fisher_information, impacts, strength_sigma
 from .limits import (
     Q_95,
@@ -25,14 +27,39 @@ from .posterior import Posterior
 from .problem import Expansion, Problem
 from .profile import ProfileResult, profile_curve, profile_limit
 from .sample import Sampler
+from .sensitivity import (
+    Z_95,
+    ExpectedStrength,
+    asimov_scan,
+    counts_information,
+    elasticities,
+    rank_impacts,
+    signal_sigma,
+    strength_at_limit,
+)
+from .toys import (
+    Estimate,
+    PullSummary,
+    ToyFit,
+    band_quantiles,
+    coverage,
+    fit_toy,
+    pseudo_experiments,
+    pull_summary,
+    signed_roots,
+)
 
 __all__ = [
     "PRIORS",
     "Q_95",
     "Q_95_ROUNDED",
+    "Z_95",
     "BayesLimit",
+    "CountsToys",
     "CouplingLimit",
+    "Estimate",
     "Expansion",
+    "ExpectedStrength",
     "Gates",
     "GaussianMoments",
     "Impacts",
@@ -41,15 +68,29 @@ __all__ = [
     "Posterior",
     "Problem",
     "ProfileResult",
+    "PullSummary",
     "Quantile",
     "Sampler",
     "Solution",
+    "Split",
+    "ToyFit",
+    "asimov_scan",
+    "band_quantiles",
     "check_gates",
     "combine",
     "constant_bands",
+    "counts_curve",
+    "counts_information",
+    "counts_problem",
+    "counts_start",
     "coupling_from_strength",
+    "coverage",
     "cross",
+    "elasticities",
+    "expected_counts",
+    "exposed_errors",
     "fisher_information",
+    "fit_toy",
     "gaussian_bayes_limit",
     "grid_bayes_limit",
     "impacts",
@@ -58,10 +99,17 @@ __all__ = [
     "maximise",
     "moments_from_limits",
     "moments_limit",
+    "optimal_split",
     "power_constrained",
     "profile_curve",
     "profile_limit",
+    "pseudo_experiments",
+    "pull_summary",
     "quantile_with_error",
+    "rank_impacts",
     "rescale_response",
+    "signal_sigma",
+    "signed_roots",
+    "strength_at_limit",
     "strength_sigma",
 ]
