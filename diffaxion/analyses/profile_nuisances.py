@@ -27,7 +27,7 @@ _BOX = 4.0
 # interference along the line): fits start from each of these values of its z.
 _BOX_STARTS = (-1.2, 1.2)
 _ITERATIONS = 12
-_STEP = 1e-4
+_STEP = 1e-5
 
 
 class ProfileData(eqx.Module):
@@ -107,8 +107,8 @@ def _curvature(
         steps[0] = 1.0
     nudges = np.diag(steps)[at]
     slope_of = jax.value_and_grad(lambda y: data.loglike(y[0], y[1:]))
-    values, slopes = jax.vmap(slope_of)(jnp.concatenate([x[None], x + nudges, x - nudges]))
-    rows = (slopes[1 : at.size + 1] - slopes[at.size + 1 :])[:, at] / (2.0 * steps[at, None])
+    values, slopes = jax.vmap(slope_of)(jnp.concatenate([x[None], x + nudges]))
+    rows = (slopes[1:] - slopes[0])[:, at] / steps[at, None]
     block = 0.5 * (rows + rows.T)
     return values[0], slopes[0], jnp.zeros((n, n)).at[np.ix_(at, at)].set(block)
 
@@ -225,12 +225,13 @@ def _problem(data: AnalysisData) -> tuple[Problem, Array]:
     penalised = penalised.astype(bool)
     box = np.where(penalised, np.inf, _BOX)
     problem = Problem(profile_loglike, penalised, lower=-box, upper=box, expand=_expand)
+    # A signal of order 2 is flat at u = 0, and has its maximum on one side of it.
     rows = [problem.start().at[0].set(1.0)]
-    if data.order == 1:
-        # A signal of order 2 is flat at u = 0, and has its maximum on one side of it.
-        rows.append(problem.start().at[0].set(-1.0))
     for k in np.flatnonzero(~penalised):
-        rows += [problem.start().at[1 + k].set(z).at[0].set(1.0) for z in _BOX_STARTS]
+        ends = zip(_BOX_STARTS, (1.0, -1.0))
+        rows += [problem.start().at[1 + k].set(z).at[0].set(s) for z, s in ends]
+    if len(rows) == 1:
+        rows.append(problem.start().at[0].set(-1.0))
     return problem, jnp.stack(rows)
 
 
@@ -256,6 +257,7 @@ def _profile_masses(
             q_threshold=q_threshold,
             bands="self_consistent" if mixed else "constant",
             iterations=_ITERATIONS,
+            differentiable=False,
         )
         return _in_strength(result, at[1])
 
