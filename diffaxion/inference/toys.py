@@ -24,7 +24,7 @@ from jaxtyping import Array, ArrayLike, Float, PyTree
 from ..errors import ConfigurationError
 from ..numerics import safe_sqrt
 from .limits import Q_95
-from .newton import Solution, iterate
+from .newton import Solution, frozen, iterate
 from .problem import Problem
 from .steps import Goal
 
@@ -112,8 +112,8 @@ def fit_toy(
     ----------
     Cowan et al. 2011 (arXiv:1007.1727), section 2; the searches are those of profile_limit.
     """
-    true = jnp.asarray(strength, start.dtype)
-    q = jnp.asarray(q_threshold, start.dtype)
+    problem, start, data = frozen((problem, start, data))
+    true, q = (frozen(jnp.asarray(x, start.dtype)) for x in (strength, q_threshold))
 
     def stage(carry: tuple[Array, Array, Array], k: Array) -> tuple:
         last, top, error = carry

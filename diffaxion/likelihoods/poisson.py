@@ -359,7 +359,7 @@ def _lowest(s: Array, t: Array, b: Array) -> Array:
 def _score(a: Array, s: Array, c: Array, t: Array, b: Array) -> tuple[Array, Array]:
     """sum B c/mu and its derivative in A, in one bin."""
     mu = s * t + a * b
-    ratio = jnp.where(c > 0.0, b / jnp.where(mu > 0.0, mu, 1.0), 0.0)
+    ratio = jnp.where(mu > 0.0, b / jnp.where(mu > 0.0, mu, 1.0), 0.0)
     return jnp.sum(ratio * c), -jnp.sum(ratio**2 * c)
 
 

@@ -1,129 +1,185 @@
-"""The solver with a free background per bin: the simulated Poisson reference data set."""
+"""The solver with a free background per bin: profile limits from the reference counts."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from diffaxion.inference import LimitStatus, Problem, profile_curve, profile_limit
-from tests.inference import poisson_toy as toy
+from diffaxion.inference import (
+    LimitStatus,
+    constant_bands,
+    coupling_from_strength,
+    profile_limit,
+)
+from diffaxion.inference.counts import (
+    counts_curve,
+    counts_problem,
+    counts_start,
+    expected_counts,
+)
+from diffaxion.likelihoods import TemplatePoisson
+from tests import reference_counts as ref
 
-BINS = 14
+G_REF = 4e-12
 
 
 @pytest.fixture(scope="module")
 def reference(shared):
-    return toy.load(shared)
+    return ref.load(shared)
 
 
 @pytest.fixture(scope="module")
-def data(reference):
-    return reference["c"], reference["S"], reference["B"], reference["r"][0]
+def likelihood(reference):
+    return ref.likelihood(reference)
 
 
 @pytest.fixture(scope="module")
-def result(data):
-    return profile_limit(
-        toy.problem(BINS),
-        toy.asimov,
-        data,
-        starts=toy.start(data)[None],
-        bands="self_consistent",
-    )
+def curve(reference, likelihood):
+    return counts_curve(likelihood, reference["r"], bands="self_consistent")
 
 
-def test_reference_numbers(result):
-    """Values found by three independent routes, to the digits stated."""
-    limit = result.limit
-    want = {
-        "a_hat": 0.22330205342,
-        "sigma": 0.50949240237,
-        "a_95": 1.09744089650,
-        "ts": 0.19668553539,
-        "median": 0.88032908,
-        "minus1": 0.336265,
-        "plus1": 1.451373,
-        "plus2": 2.048913,
-    }
-    for name, value in want.items():
-        digits = 0.5 * 10.0 ** -len(str(value).split(".")[1])
-        assert abs(getattr(limit, name) - value) < 1.01 * digits, name
-    assert limit.status == LimitStatus.OK
-    np.testing.assert_allclose(result.log_max, -6211.831461929, atol=1e-9)
+@pytest.fixture(scope="module")
+def one():
+    """A limit at one response: any data of the shape of a small set."""
+
+    @jax.jit
+    def limit(likelihood, response, threshold):
+        return profile_limit(
+            counts_problem(2),
+            expected_counts,
+            (likelihood, response),
+            starts=counts_start(likelihood)[None],
+            q_threshold=threshold,
+        )
+
+    return limit
 
 
-def test_automatic_expansion_gives_the_same(data, result):
-    automatic = profile_limit(
-        toy.problem(BINS, known_derivatives=False),
-        toy.asimov,
-        data,
-        starts=toy.start(data)[None],
-    )
-    np.testing.assert_allclose(automatic.limit.a_95, result.limit.a_95, rtol=1e-11)
-    np.testing.assert_allclose(automatic.crossing, result.crossing, rtol=1e-9)
-    for name, value in (("minus1", 0.345127), ("plus1", 1.415531), ("plus2", 1.950733)):
-        assert abs(getattr(automatic.limit, name) - value) < 6e-7
+@pytest.fixture(scope="module")
+def small():
+    x = np.linspace(-1.0, 1.0, 12)
+    signal = np.exp(-0.5 * (x / 0.3) ** 2)
+    signal = np.tile(signal / signal.sum(), (2, 1))
+    shape = np.array([[6.0], [3.0]]) * (1.0 + 0.2 * x)
+    counts = np.random.default_rng(5).poisson(shape)
+    return TemplatePoisson.from_maps(counts, signal, shape), jnp.array([10.0, 4.0])
 
 
-def test_derivatives_of_the_limit_in_the_background(data):
-    counts, signal, shape, response = data
-    tilt = jnp.linspace(-1.0, 1.0, shape.shape[1])
-
-    def a_95(t):
-        moved = (counts, signal, shape * (1.0 + t * tilt), response)
-        starts = toy.start(data)[None]
-        return profile_limit(toy.problem(BINS), toy.asimov, moved, starts=starts).limit.a_95
-
-    slope, curve = jax.jit(lambda t: jax.jvp(jax.grad(a_95), (t,), (1.0,)))(0.0)
-    assert abs(slope - 1.0152379128) < 1e-10
-    assert abs(curve - 3.84351) < 5e-6
-
-
-def _split_loglike(strength, background, data):
-    return toy.loglike(strength, background, (*data[0], data[1]))
-
-
-def _split_expand(strength, background, data):
-    return toy.expand(strength, background, (*data[0], data[1]))
-
-
-def _split_asimov(background, data):
-    (_, signal, shape), response = data
-    return (background[:, None] * shape, signal, shape), response
-
-
-def test_all_masses_of_the_reference(reference, data):
-    problem = Problem(
-        _split_loglike,
-        jnp.zeros(BINS, bool),
-        lower=0.0,
-        tail=BINS,
-        expand=_split_expand,
-    )
-    # The response spans ten decades: the same sum at each mass keeps the strength of order 1.
-    scale = reference["r"].sum(1) / reference["r"][0].sum()
-    curve = profile_curve(
-        problem,
-        _split_asimov,
-        data[:3],
-        reference["r"] / scale[:, None],
-        start=toy.start(data),
-        neighbours=False,
-        batch_size=1,
-    )
-    assert set(curve.limit.status.tolist()) == {LimitStatus.OK}
-    np.testing.assert_allclose(curve.limit.a_95 / scale, reference["aup"], rtol=1e-10)
-    np.testing.assert_allclose(curve.limit.a_hat / scale, reference["ahat"], rtol=1e-10)
+def test_all_masses_of_the_reference(reference, curve):
+    limit = curve.limit
+    assert set(limit.status.tolist()) == {LimitStatus.OK}
+    np.testing.assert_allclose(limit.a_95, reference["aup"], rtol=1e-10)
+    np.testing.assert_allclose(limit.a_hat, reference["ahat"], rtol=1e-10)
     clipped = jnp.where(reference["ahat"] > 0.0, reference["TS0"], 0.0)
-    np.testing.assert_allclose(curve.limit.ts, clipped, atol=1e-10)
+    np.testing.assert_allclose(limit.ts, clipped, atol=1e-10)
+    np.testing.assert_allclose(limit.to_coupling(G_REF).g_95, reference["glim"], rtol=1e-10)
+    assert np.max(curve.residual) < 1e-10
+
+
+def test_numbers_of_the_first_mass(shared, curve):
+    want = ref.numbers(shared)
+    limit = jax.tree.map(lambda x: x[0], curve.limit)
+    asimov = want["asimov_A_null"]
+    pairs = {
+        "a_hat": want["a_hat"],
+        "sigma": want["sigma_hessian"],
+        "a_95": want["a_95"],
+        "median": asimov["a_median"],
+        "minus1": asimov["bands_self_consistent"]["-1"],
+        "plus1": asimov["bands_self_consistent"]["1"],
+        "plus2": asimov["bands_self_consistent"]["2"],
+    }
+    for name, value in pairs.items():
+        np.testing.assert_allclose(getattr(limit, name), value, rtol=1e-10, err_msg=name)
+    np.testing.assert_allclose(limit.ts, want["TS0"], atol=1e-10)
+    np.testing.assert_allclose(curve.log_max[0], want["lnL_max"], rtol=1e-13)
+    np.testing.assert_allclose(curve.best[0, 1:], want["A_hat"], rtol=1e-10)
+    for n, band in zip(("-1", "1", "2"), constant_bands(limit.median), strict=True):
+        np.testing.assert_allclose(band, asimov["bands_constant_sigma"][n], rtol=1e-10)
+    np.testing.assert_allclose(limit.to_coupling(G_REF).g_95, want["g_95_GeV"], rtol=1e-11)
+
+
+@pytest.fixture(scope="module")
+def derivatives(reference):
+    """First and second derivative of a_95 in a tilt of the background, and in the response."""
+    tilt = jnp.linspace(-1.0, 1.0, 593)
+    problem = counts_problem(14)
+
+    def a_95(t, given):
+        counts, signal, shape, response = given
+        moved = TemplatePoisson(counts, signal, shape * (1.0 + t[0] * tilt))
+        data = (moved, (1.0 + t[1]) * response)
+        starts = counts_start(moved)[None]
+        return profile_limit(problem, expected_counts, data, starts=starts).limit.a_95
+
+    given = (reference["c"], reference["S"], reference["B"], reference["r"][0])
+
+    @jax.jit
+    def both(t, given):
+        return jax.jvp(lambda x: jax.grad(a_95)(x, given), (t,), (jnp.array([1.0, 0.0]),))
+
+    return both(jnp.zeros(2), given)
+
+
+def test_derivatives_of_the_limit(shared, derivatives):
+    want = ref.numbers(shared)["derivatives"]
+    slope, curve = derivatives
+    np.testing.assert_allclose(slope[0], want["da95_dt_tilt"], rtol=1e-10)
+    np.testing.assert_allclose(slope[1], want["da95_d_signal_scale"], rtol=1e-10)
+    np.testing.assert_allclose(curve[0], want["d2a95_dt2_tilt"], rtol=2e-8)  # digits given
+    # a_95 ~ 1/k in the response: the mixed derivative is minus the slope.
+    np.testing.assert_allclose(curve[1], -slope[0], rtol=1e-9)
 
 
 def test_the_edge_of_the_domain_is_reported():
     """Empty pixels: without mu >= 0 the fit would run away to negative strength."""
-    shape = jnp.ones((1, 40))
     signal = jnp.where(jnp.arange(40) < 4, 0.25, 0.0)[None]
     counts = jnp.where(jnp.arange(40) < 4, 0.0, 1.0)[None]
-    data = (counts, signal, shape, jnp.array([10.0]))
-    got = profile_limit(toy.problem(1), toy.asimov, data, starts=toy.start(data)[None])
-    assert got.limit.status == LimitStatus.AT_BOUNDARY
-    assert not any(np.isnan(x) for x in jax.tree.leaves(got.limit))
+    got = counts_curve(TemplatePoisson(counts, signal, jnp.ones((1, 40))), jnp.array([[10.0]]))
+    assert got.limit.status[0] == LimitStatus.AT_BOUNDARY
+    assert not any(np.any(np.isnan(x)) for x in jax.tree.leaves(got.limit))
+
+
+def test_a_response_of_zero_has_no_limit(small):
+    likelihood, response = small
+    got = counts_curve(likelihood, jnp.stack([response, jnp.zeros(2)])).limit
+    assert got.status.tolist() == [LimitStatus.OK, LimitStatus.NO_SENSITIVITY]
+    assert np.isinf(got.a_95[1])
+
+
+def test_reference_coupling_does_not_matter(one, small):
+    likelihood, response = small
+    found = [
+        coupling_from_strength(one(likelihood, k**4 * response, 2.7).limit.a_95, k * 1e-12)
+        for k in (1.0, 1.3)
+    ]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-11)
+
+
+def test_limit_rises_with_the_threshold_and_falls_with_exposure(one, small):
+    likelihood, response = small
+    limits = [one(likelihood, response, q).limit.a_95 for q in (1.0, 2.7, 3.84)]
+    assert limits[0] < limits[1] < limits[2]
+
+    def exposed(k):
+        shape = k * likelihood.background_template
+        ideal = TemplatePoisson(shape, likelihood.signal_template, shape)
+        return one(ideal, k * response, 2.7).limit.a_95
+
+    few, many = exposed(1.0), exposed(4.0)
+    assert many < few
+    # Four times the exposure: half the error, but for the skewness of the likelihood.
+    assert 0.4 < many / few < 0.6
+
+
+def test_order_of_bins_and_empty_responses_do_not_matter(one, small):
+    likelihood, response = small
+    first = one(likelihood, response, 2.7).limit
+    swapped = one(jax.tree.map(lambda x: x[::-1], likelihood), response[::-1], 2.7).limit
+    np.testing.assert_allclose(swapped.a_95, first.a_95, rtol=1e-11)
+    alone = one(likelihood, response.at[1].set(0.0), 2.7).limit.a_95
+    other = eqx.tree_at(lambda x: x.counts, likelihood, likelihood.counts.at[1].add(1.0))
+    np.testing.assert_allclose(
+        one(other, response.at[1].set(0.0), 2.7).limit.a_95, alone, rtol=1e-11
+    )

@@ -11,7 +11,9 @@ from diffaxion.inference import (
     Impacts,
     asimov_scan,
     counts_information,
+    counts_problem,
     elasticities,
+    expected_counts,
     exposed_errors,
     optimal_split,
     rank_impacts,
@@ -19,9 +21,8 @@ from diffaxion.inference import (
     strength_at_limit,
     strength_sigma,
 )
-from diffaxion.likelihoods import GaussianPoints
-
-from . import poisson_toy as toy
+from diffaxion.likelihoods import GaussianPoints, TemplatePoisson
+from tests import reference_counts as ref
 
 RESPONSE = jnp.exp(-jnp.arange(6.0) / 4.0)
 ERROR = jnp.linspace(0.2, 0.4, 6)
@@ -35,7 +36,7 @@ def toy_counts(theta, signal, shape, response):
 
 @pytest.fixture(scope="module")
 def reference(shared):
-    data = toy.load(shared)
+    data = ref.load(shared)
     rows = (data["S"], data["B"], data["r"][0])
 
     @jax.jit
@@ -67,9 +68,9 @@ def test_information_against_the_asimov_scan(reference):
     """z sigma(0) is 4.2 % below the crossing of q in a, the fixed point 2.6 % above it."""
     data, sigma = reference
     begin = jnp.concatenate([jnp.zeros(1), jnp.ones(14)])
-    given = (data["B"], data["S"], data["B"], data["r"][0])
+    given = (TemplatePoisson(data["B"], data["S"], data["B"]), data["r"][0])
     a = jnp.array([0.0, 0.88183367, 1.0])
-    q = asimov_scan(toy.problem(14), toy.asimov, given, a, begin)
+    q = asimov_scan(counts_problem(14), expected_counts, given, a, begin)
     assert float(q[0]) == pytest.approx(0.0, abs=1e-9)
     assert float(q[1]) == pytest.approx(Z_95**2, rel=1e-7)
     assert Z_95 * float(sigma(0.0, 1.0)) / 0.88183367 - 1.0 == pytest.approx(-0.042, abs=5e-4)
