@@ -40,6 +40,7 @@ from .star_clusters import (
     published_spectrum,
     user_spectrum,
 )
+from .xray_nuisances import SamplerError, sampler_error
 
 __all__ = [
     "Analysis",
@@ -55,6 +56,7 @@ __all__ = [
     "NuisanceCurve",
     "PosteriorRun",
     "Recipe",
+    "SamplerError",
     "SavageDickey",
     "ScreeningData",
     "ScreeningLimits",
@@ -97,6 +99,7 @@ __all__ = [
     "run_joint",
     "run_posterior",
     "run_screening_limits",
+    "sampler_error",
     "savage_dickey",
     "scan_signals",
     "screening_curve",
