@@ -66,13 +66,14 @@ def main() -> None:
     parser.add_argument("reference", type=Path)
     parser.add_argument("--toys", type=int, default=20000)
     parser.add_argument("--injections", type=int, default=1000)
+    parser.add_argument("--masses", type=int, nargs="+", default=MASSES, help="indices")
     given = parser.parse_args()
     with np.load(given.reference, allow_pickle=False) as f:
         ref = {k: f[k] for k in f.files}
     observed = TemplatePoisson.from_maps(ref["c"], ref["S"], ref["B"])
     ones, wall, cpu = jnp.ones(14), time.perf_counter(), time.process_time()
     points, ran = [], 0
-    for mass in MASSES:
+    for mass in given.masses:
         # The same total response at each mass keeps the strength of order 1.
         r = jnp.asarray(ref["r"][mass] * ref["r"][0].sum() / ref["r"][mass].sum())
         constant, consistent = asimov_bands(observed, r)
