@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..errors import ConfigurationError
 from ..inference.limits import Q_95, combine, linear_moments
 from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum
 from .analysis import AnalysisData
@@ -81,13 +82,18 @@ def sampler_error(
     SamplerError
         Fractional errors.
 
+    Raises
+    ------
+    ConfigurationError
+        If the analysis has no X-ray spectra.
+
     References
     ----------
     Cowan et al. 2011, arXiv:1007.1727 (the limit).
     """
-    places = [k for k, p in enumerate(data.probes) if isinstance(p, ClusterSpectrum)]
-    chosen = (tuple(x[k] for k in places) for x in (data.probes, data.points, data.caches))
-    xray = AnalysisData(data.world, data.bindings, *chosen, data.field_paths)
+    xray = data.part(ClusterSpectrum.order)
+    if xray is None:
+        raise ConfigurationError("sampler_error: the analysis has no X-ray spectra")
     by_target = {p.target: p for p in direct}
     fine = tuple(by_target[p.target] for p in xray.probes)
     caches = tuple({n: c[n] for n in ("electrons",) if n in c} for c in xray.caches)
