@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from . import (
+    forecast,
     info,
     joint,
     limit,
@@ -52,5 +53,6 @@ def build_app() -> Callable[..., Any]:
     app.add_typer(again, name="reproduce", help="The papers' numbers and figures.")
     reproduce.register(again)
     joint.register(app)
+    forecast.register(app)
     info.register(app)
     return typer.main.get_command(app)
