@@ -1,6 +1,7 @@
 """Inference: limits, profiles, posteriors and their diagnostics."""
 
 from .bayes import PRIORS, BayesLimit, gaussian_bayes_limit, grid_bayes_limit
+from .checkpoint import Checkpoint, pytree_hash, read_blocks
 from .counts import CountsToys, counts_curve, counts_problem, counts_start, expected_counts
 from .diagnostics import Gates, Quantile, check_gates, quantile_with_error
 from .exposure import Split, exposed_errors, optimal_split
@@ -22,17 +23,31 @@ from .limits import (
     power_constrained,
     rescale_response,
 )
+from .modes import ModeCheck, second_mode_check
+from .multi_start import MultiStart, multi_start_maximum
 from .newton import Solution, cross, maximise
 from .posterior import Posterior
 from .problem import Expansion, Problem
 from .profile import ProfileResult, profile_curve, profile_limit
 from .sample import Sampler
+from .scale_out import (
+    ArrayFolder,
+    Task,
+    local_executor,
+    parse_task,
+    parsl_executor,
+    run_tasks,
+    share_of,
+)
 from .sensitivity import (
     Z_95,
     ExpectedStrength,
+    LinearSignal,
     asimov_scan,
     counts_information,
     elasticities,
+    linear_limit_u,
+    linear_q,
     rank_impacts,
     signal_sigma,
     strength_at_limit,
@@ -48,13 +63,16 @@ from .toys import (
     pull_summary,
     signed_roots,
 )
+from .warm_start import WarmStart, svi_warm_start
 
 __all__ = [
     "PRIORS",
     "Q_95",
     "Q_95_ROUNDED",
     "Z_95",
+    "ArrayFolder",
     "BayesLimit",
+    "Checkpoint",
     "CountsToys",
     "CouplingLimit",
     "Estimate",
@@ -65,6 +83,9 @@ __all__ = [
     "Impacts",
     "LimitResult",
     "LimitStatus",
+    "LinearSignal",
+    "ModeCheck",
+    "MultiStart",
     "Posterior",
     "Problem",
     "ProfileResult",
@@ -73,7 +94,9 @@ __all__ = [
     "Sampler",
     "Solution",
     "Split",
+    "Task",
     "ToyFit",
+    "WarmStart",
     "asimov_scan",
     "band_quantiles",
     "check_gates",
@@ -95,21 +118,33 @@ __all__ = [
     "grid_bayes_limit",
     "impacts",
     "linear_limit",
+    "linear_limit_u",
     "linear_moments",
+    "linear_q",
+    "local_executor",
     "maximise",
     "moments_from_limits",
     "moments_limit",
+    "multi_start_maximum",
     "optimal_split",
+    "parse_task",
+    "parsl_executor",
     "power_constrained",
     "profile_curve",
     "profile_limit",
     "pseudo_experiments",
     "pull_summary",
+    "pytree_hash",
     "quantile_with_error",
     "rank_impacts",
+    "read_blocks",
     "rescale_response",
+    "run_tasks",
+    "second_mode_check",
+    "share_of",
     "signal_sigma",
     "signed_roots",
     "strength_at_limit",
     "strength_sigma",
+    "svi_warm_start",
 ]

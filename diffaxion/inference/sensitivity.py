@@ -277,3 +277,102 @@ def rank_impacts(names: Sequence[str], found: Impacts) -> list[dict[str, float |
         for n, s, b, w in zip(names, *columns, strict=True)
     ]
     return sorted(rows, key=lambda r: -abs(float(r["shift"])) - abs(float(r["broadening"])))
+
+
+class LinearSignal(eqx.Module):
+    """Signals of n points, linear in k standardised nuisances: f(u) (r + D z), f = u |u|^(order-1).
+
+    Attributes
+    ----------
+    response : float array, shape (n,)
+        r, signal per unit f at the fiducial point.
+    slopes : float array, shape (n, k)
+        D = dr/dz.
+    error : float array, shape (n,)
+        Errors of the points, unit of the signal.
+    order : float array, shape (n,)
+        1 for points linear in u = g^2, 2 for points linear in u^2.
+    """
+
+    response: Float[Array, " n"]
+    slopes: Float[Array, "n k"]
+    error: Float[Array, " n"]
+    order: Float[Array, " n"]
+
+
+def linear_q(
+    signal: LinearSignal, u: Float[Array, ""], width: Float[Array, " k"]
+) -> Float[Array, ""]:
+    """q_A(u) = s^T (C + f^2 D W^2 D^T)^-1 s, s = f r: Asimov data, nuisances profiled.
+
+    Parameters
+    ----------
+    signal : LinearSignal
+        n points of any orders.
+    u : float array, shape ()
+        (g/g_ref)^2, >= 0.
+    width : float array, shape (k,)
+        Widths of the priors of the nuisances, 1 for standard normals.
+
+    Returns
+    -------
+    float array, shape ()
+        q, without unit.
+
+    References
+    ----------
+    Cowan et al. 2011 (arXiv:1007.1727), section 3.2; Woodbury identity.
+    """
+    f = u**signal.order / signal.error
+    s, d = f * signal.response, f[:, None] * signal.slopes * width
+    if d.shape[1] == 0:
+        return s @ s
+    pull = d.T @ s
+    return s @ s - pull @ jnp.linalg.solve(jnp.eye(d.shape[1]) + d.T @ d, pull)
+
+
+@eqx.filter_jit
+def linear_limit_u(
+    signal: LinearSignal, width: Float[Array, " k"], z: ArrayLike = Z_95
+) -> Float[Array, ""]:
+    """Expected limit on u = (g/g_ref)^2, where q_A(u) = z^2; differentiable in everything.
+
+    For one order this is the fixed point a = z sigma(a) of :func:`strength_at_limit`.
+
+    Parameters
+    ----------
+    signal : LinearSignal
+        n points of any orders.
+    width : float array, shape (k,)
+        Widths of the priors of the nuisances.
+    z : float array, shape ()
+        Standard deviations of the limit.
+
+    Returns
+    -------
+    float array, shape ()
+        u; infinite without signal, or where the nuisances could hide any.
+
+    References
+    ----------
+    Cowan et al. 2011 (arXiv:1007.1727), section 3.2.
+    """
+    rate = jax.lax.stop_gradient((signal.response / signal.error) ** 2)
+    second = jnp.sum(jnp.where(signal.order == 2.0, rate, 0.0))
+    first = jnp.sum(jnp.where(signal.order == 1.0, rate, 0.0))
+    # Without nuisances: second u^4 + first u^2 = z^2, free of cancellation.
+    square = 2.0 * z**2 / (first + jnp.sqrt(first**2 + 4.0 * second * z**2))
+    sensitive = first + second > 0.0
+    begin = 0.5 * jnp.log(jnp.where(sensitive, square, 1.0))
+
+    def residual(x: Array, theta: tuple[LinearSignal, Array]) -> Array:
+        return jnp.log(linear_q(theta[0], jnp.exp(x), theta[1])) - 2.0 * jnp.log(z)
+
+    far = begin + jnp.log(REACH)
+    safe = LinearSignal(
+        jnp.where(sensitive, signal.response, 1.0), signal.slopes, signal.error, signal.order
+    )
+    end = residual(far, jax.lax.stop_gradient((safe, width)))
+    found = sensitive & (end > 0.0)
+    x = bracketed_root(residual, (safe, width), begin - 0.1, far)
+    return jnp.where(found, jnp.exp(jnp.where(found, x, 0.0)), jnp.inf)
