@@ -39,7 +39,22 @@ class ConvergenceError(DiffaxionError):
 
 
 class CheckpointError(DiffaxionError):
-    """A checkpoint is damaged or belongs to another run."""
+    """A checkpoint is damaged, belongs to another run, or cannot be written.
+
+    ``partial`` holds the draws so far where the run had to stop because of it, else None.
+    """
+
+    def __init__(self, message: str, partial: object = None) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+class RunInterrupted(DiffaxionError):
+    """A signal stopped a run that can be resumed; the exit code is 128 + signal."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class OutputExistsError(DiffaxionError):

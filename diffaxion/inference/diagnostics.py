@@ -29,12 +29,15 @@ class Gates:
         Largest fraction of draws that diverged.
     saturation : float
         Largest fraction of draws whose trajectory hit the maximum tree depth.
+    quantile_error : float
+        Largest relative Monte Carlo error of a limit; beyond it the limit carries a warning.
     """
 
     r_hat: float = 1.01
     ess: float = 400.0
     divergences: float = 1e-3
     saturation: float = 1e-2
+    quantile_error: float = 2e-2
 
 
 class Quantile(NamedTuple):
@@ -51,8 +54,14 @@ def _split(x: np.ndarray) -> np.ndarray:
 
 
 def _normal_scores(x: np.ndarray) -> np.ndarray:
-    ranks = np.argsort(np.argsort(x, axis=None, kind="stable"), kind="stable").reshape(x.shape)
-    return np.asarray(ndtri((ranks + 0.625) / (x.size + 0.25)))
+    """Normal quantiles of the ranks over chains and draws; equal values share their mean rank."""
+    columns = x.reshape(-1, *x.shape[2:]).reshape(x.shape[0] * x.shape[1], -1)
+    ranks = np.empty_like(columns)
+    for k, column in enumerate(columns.T):
+        _, place, count = np.unique(column, return_inverse=True, return_counts=True)
+        ranks[:, k] = (np.cumsum(count) - 0.5 * (count - 1.0))[place]
+    scores = np.asarray(ndtri((ranks - 0.375) / (len(columns) + 0.25)))
+    return scores.reshape(x.shape)
 
 
 def _is_constant(x: np.ndarray) -> bool:
@@ -86,14 +95,38 @@ def split_r_hat(x: np.ndarray) -> float:
 
 
 def _ess(chains: np.ndarray) -> float:
+    return float(_sizes(chains[..., None])[0])
+
+
+def _sizes(chains: np.ndarray) -> np.ndarray:
+    """Effective sizes of the last axis; 0 for values that are not finite or never move."""
     from numpyro.diagnostics import effective_sample_size
 
-    if not np.all(np.isfinite(chains)) or _is_constant(chains):
-        return 0.0
+    good = np.all(np.isfinite(chains), axis=(0, 1)) & np.any(chains != chains[:1, :1], axis=(0, 1))
     # Chains that each stand still at different values divide 0 by 0 inside.
     with np.errstate(divide="ignore", invalid="ignore"):
-        size = float(effective_sample_size(chains))
-    return size if np.isfinite(size) else 0.0
+        sizes = effective_sample_size(np.where(good, chains, 0.0))
+    return np.where(good & np.isfinite(sizes), sizes, 0.0)
+
+
+def chain_ess(x: np.ndarray) -> float:
+    """Effective sample size of the mean of one chain.
+
+    Parameters
+    ----------
+    x : array, shape (draws,)
+        Draws of one quantity by one chain.
+
+    Returns
+    -------
+    float
+        Effective number of independent draws, from its two halves.
+
+    References
+    ----------
+    Geyer 1992 (Statist. Sci. 7, 473).
+    """
+    return _ess(_split(np.asarray(x, float)[None]))
 
 
 def bulk_ess(x: np.ndarray) -> float:
@@ -188,6 +221,29 @@ def quantile_with_error(x: np.ndarray, level: float) -> Quantile:
     return Quantile(float(value), float(0.5 * (high - low)), ess)
 
 
+def _summaries(x: np.ndarray) -> np.ndarray:
+    """R-hat, bulk and tail sizes of the last axis, shape (columns, 3), in one pass."""
+    from numpyro.diagnostics import split_gelman_rubin
+
+    finite = np.all(np.isfinite(x), axis=(0, 1))
+    moves = np.any(x != x[:1, :1], axis=(0, 1)) & finite
+    x = np.where(finite, x, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r_hat = [
+            split_gelman_rubin(_normal_scores(v))
+            for v in (x, np.abs(x - np.median(x, axis=(0, 1))))
+        ]
+    halves = _split(x)
+    low, high = np.quantile(x, [0.05, 0.95], axis=(0, 1))
+    sizes = [
+        _sizes(v) for v in (_normal_scores(halves), (halves <= low) * 1.0, (halves <= high) * 1.0)
+    ]
+    worst = np.where(moves & ~np.isnan(r_hat[0]), np.fmax(*r_hat), np.inf)
+    bulk = np.where(moves, sizes[0], 0.0)
+    tail = np.where(moves, np.minimum(sizes[1], sizes[2]), 0.0)
+    return np.stack([worst, bulk, tail], axis=-1)
+
+
 class Convergence(NamedTuple):
     """Diagnostics by site (arrays with the shape of one draw) and the verdict of the gates."""
 
@@ -235,10 +291,8 @@ def check_gates(
         x = np.asarray(values, float)
         shape = x.shape[2:]
         columns = x.reshape(*x.shape[:2], -1)
-        rows = np.array(
-            [[split_r_hat(c), bulk_ess(c), tail_ess(c)] for c in np.moveaxis(columns, -1, 0)]
-        ).reshape(-1, 3)
-        moves = np.array([not _is_constant(c) for c in np.moveaxis(columns, -1, 0)], bool)
+        rows = _summaries(columns)
+        moves = np.any(columns != columns[:1, :1], axis=(0, 1))
         counted = rows if name not in fixed else rows[moves]
         for table, column in zip(tables, rows.T, strict=True):
             table[name] = column.reshape(shape)

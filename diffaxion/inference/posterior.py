@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceError, unknown_name
-from .diagnostics import Convergence, Quantile, quantile_with_error
+from ..errors import ConvergenceError, DiffaxionWarning, unknown_name
+from .diagnostics import Convergence, Gates, Quantile, quantile_with_error
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Posterior:
         R-hat and effective sizes by site, and the verdict of the gates.
     settings : dict
         Settings and seed of the run.
+    adaptation : dict of str to array
+        ``step_size``, shape (chains,), and ``inverse_mass_matrix``, shape (n, n) or (n,), in
+        unconstrained space with the sites in the order of their names.
+    gates : Gates
+        The thresholds applied.
     """
 
     draws: dict[str, np.ndarray]
@@ -39,6 +45,8 @@ class Posterior:
     num_steps: np.ndarray
     convergence: Convergence
     settings: dict[str, Any] = field(default_factory=dict)
+    adaptation: dict[str, np.ndarray] = field(default_factory=dict)
+    gates: Gates = Gates()
 
     @property
     def converged(self) -> bool:
@@ -99,6 +107,8 @@ class Posterior:
     def limit(self, name: str, level: float = 0.95, *, allow_unconverged: bool = False) -> Quantile:
         """Credible upper limit of a scalar site; refused when the gates failed.
 
+        A Monte Carlo error beyond 2 % of the limit (or the gate set) is warned of.
+
         Parameters
         ----------
         name : str
@@ -122,4 +132,13 @@ class Posterior:
         """
         if not self.converged and not allow_unconverged:
             raise ConvergenceError("no limit from this run: " + "; ".join(self.reasons))
-        return self.quantile(name, level)
+        found = self.quantile(name, level)
+        if not found.error <= self.gates.quantile_error * abs(found.value):
+            warnings.warn(
+                f"the Monte Carlo error of the {100 * level:g} % quantile of {name!r} is "
+                f"{found.error:.2g} on {found.value:.4g}, more than "
+                f"{100 * self.gates.quantile_error:g} %: draw more",
+                DiffaxionWarning,
+                stacklevel=2,
+            )
+        return found
