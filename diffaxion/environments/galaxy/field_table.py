@@ -30,6 +30,8 @@ from .sightline import LinePath, node_positions
 
 # Linear interpolation on this many nodes, plus two at each jump, moves p by less than 1e-4.
 _NODES = 4001
+# Fields are evaluated at so many positions at a time, so that all tables share one program.
+_BLOCK = 512
 # Largest departure from a multilinear law that counts as rounding [muG].
 _ROUNDING_MUG = 1e-9
 # Products of at most so many coefficients: norm of a sum, norm of a component, strength of a part.
@@ -139,9 +141,16 @@ def _crossings(field_of: Callable, c: Array, line: SightLine) -> Array:
 
 @eqx.filter_jit
 def _transverse(field_of: Callable, c: Array, line: SightLine, s: Array) -> Array:
-    """(B_l, B_b) at distances s [muG], shape (t, 2)."""
+    """(B_l, B_b) at distances s [muG], shape (n, 2)."""
     b = jax.vmap(lambda x: field_of(c)(line.position_kpc(x)))(s)
     return b @ jnp.stack(line.transverse_basis()).T
+
+
+def _along(field_of: Callable, c: Array, line: SightLine, s: np.ndarray) -> np.ndarray:
+    """(B_l, B_b) at distances s [muG], shape (t, 2), block by block."""
+    padded = np.pad(s, (0, -s.size % _BLOCK), mode="edge").reshape(-1, _BLOCK)
+    found = [_transverse(field_of, c, line, jnp.asarray(x)) for x in padded]
+    return np.concatenate([np.asarray(x) for x in found])[: s.size]
 
 
 def tabulate_field(
@@ -194,7 +203,7 @@ def tabulate_field(
     s = node_positions(line, _Jumps(at), nodes)
 
     def field(c: Array) -> np.ndarray:
-        return np.asarray(_transverse(field_of, c, line, s))
+        return _along(field_of, c, line, np.asarray(s))
 
     found = _terms(field, centre, size)
     if found is None:
