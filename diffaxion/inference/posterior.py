@@ -46,7 +46,7 @@ class Posterior:
     convergence: Convergence
     settings: dict[str, Any] = field(default_factory=dict)
     adaptation: dict[str, np.ndarray] = field(default_factory=dict)
-    gates: Gates = Gates()
+    gates: Gates = field(default_factory=Gates)
 
     @property
     def converged(self) -> bool:
