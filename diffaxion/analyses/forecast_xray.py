@@ -22,7 +22,9 @@ from ..environments.stars.clusters import target_row
 from ..errors import ConfigurationError, nearest_names
 from ..inference.exposure import Split, exposed_errors, optimal_split
 from ..inference.sensitivity import LinearSignal, elasticities, linear_limit_u
+from ..numerics import safe_divide
 from ..observables.xray.cluster_spectrum import ClusterSpectrum
+from ..parameters.paths import get_path
 from .analysis import AnalysisData
 from .config import Configuration, default_configuration_text, parse_configuration
 from .forecast import ForecastPart, GradientMap, XraySection
@@ -179,8 +181,6 @@ def xray_setup(
     spectra = [published_spectrum(t) for t in targets]
     analysis = joint_recipe(configuration, world, spectra).analysis()
     data = analysis.data
-    from ..parameters.paths import get_path
-
     fiducial = {path: float(get_path(world, path)) for path in data.bindings.names}
     return configuration, data, data.bindings.standardise(fiducial)
 
@@ -214,7 +214,9 @@ def _field_maps(
     data: AnalysisData, signal: LinearSignal, width: Array, mass: float
 ) -> tuple[GradientMap, ...]:
     """d ln g_95/d ln B on pieces of each sight line, per kiloparsec."""
-    by_response = elasticities(lambda s: expected_g(s, width), signal).response
+    by = elasticities(lambda s: expected_g(s, width), signal)
+    # Slopes in the nuisances grow with the signal.
+    by_response = by.response + jnp.sum(by.slopes, axis=1)
     maps, first = [], 0
     for probe, points in zip(data.probes, data.points, strict=True):
         last = first + points.data.shape[0]
@@ -386,7 +388,6 @@ def forecast_xray(
     report("derivatives")
     maps = _tail_maps(data, here, width, present) + _field_maps(data, here, width, reference_eV)
     by_width = np.asarray(elasticities(lambda w: expected_g(here, w), width))
-    # A shift of the constraint moves the expected response; the derivative is by envelope.
     impacts = _impacts(data, here, width, by_width)
     total = float(sum(section.exposures_ks.values()))
     split = best_split(data, today, width, present, total)
@@ -421,8 +422,11 @@ def _impacts(
     """Shift of ln g by one prior width of each nuisance, and broadening, by size."""
 
     def moved(step: Array) -> Array:
-        shifted = signal.response + signal.slopes @ step
-        return jnp.log(expected_g(eqx.tree_at(lambda s: s.response, signal, shifted), width))
+        # Slopes grow with the signal, as they do for factors.
+        factor = 1.0 + safe_divide(signal.slopes @ step, signal.response)
+        parts = (signal.response * factor, signal.slopes * factor[:, None])
+        there = eqx.tree_at(lambda s: (s.response, s.slopes), signal, parts)
+        return jnp.log(expected_g(there, width))
 
     shift = np.asarray(jax.grad(moved)(jnp.zeros(width.shape[0])))
     rows = [
