@@ -304,15 +304,16 @@ def test_flux_errors_are_where_the_profile_has_fallen_by_a_half(small, points):
     assert points.at_boundary.tolist() == [False, False, True]
 
 
-def test_flux_point_of_an_empty_bin():
-    t = np.array([[0.6, 0.3, 0.05]])
-    flat = np.full((1, 3), 2.0)
-    point = flux_points(TemplatePoisson.from_maps(np.zeros((1, 3)), t, flat))
-    assert point.signal[0] == 0.0
-    np.testing.assert_allclose(point.plus, 0.5 / 0.95, rtol=1e-12)
+def test_flux_point_of_an_empty_bin(small):
+    """ln L = -S sum T - A sum B: straight on both sides of its maximum at zero."""
+    point = flux_points(small.with_data(small.counts.at[1].set(0.0)))
+    t, b = small.signal_template[1], small.background_template[1]
+    assert point.signal[1] == 0.0
+    assert np.isinf(point.sigma[1])
+    np.testing.assert_allclose(point.plus[1], 0.5 / t.sum(), rtol=1e-12)
     # Below zero the background follows: mu sums to |S| (max(T/B) sum B - sum T).
-    np.testing.assert_allclose(point.minus, 0.5 / (0.3 * 6.0 - 0.95), rtol=1e-10)
-    assert np.isinf(point.sigma[0])
+    slope = np.max(t / b) * b.sum() - t.sum()
+    np.testing.assert_allclose(point.minus[1], 0.5 / slope, rtol=1e-10)
 
 
 @pytest.mark.parametrize(
