@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from ..errors import ConfigurationError
 from .options import Out, Overwrite, Quiet, parse_masses
+from .tasks import TaskText, chosen_task, share_of_masses, task_folder, task_record
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +37,7 @@ def register(app: typer.Typer) -> None:
                 "half_width_keV, flux, error).",
             ),
         ] = None,
+        task: TaskText = None,
         out: Out = None,
         overwrite: Overwrite = False,
         quiet: Quiet = False,
@@ -44,33 +47,42 @@ def register(app: typer.Typer) -> None:
         Example: diffaxion limit xray --masses 1e-13:1e-9:60 --out limits
         """
         from ..analyses.checks import check_priors, check_spectra
-        from ..analyses.config import check_choice, load_configuration
+        from ..analyses.config import LikelihoodsSection, check_choice, load_configuration
         from ..analyses.joint import scan_signals
-        from ..analyses.star_clusters import configured_world, published_spectrum, user_spectrum
+        from ..analyses.joint_model import joint_world
+        from ..analyses.star_clusters import published_spectrum, user_spectrum
         from ..products.xray import limit_table, write_scan_products
         from ..provenance import prepare_output, provenance_record, write_json
         from ..runtime import enable_cache
 
         settings = load_configuration(config)
+        xray_only = {"likelihoods": LikelihoodsSection(xray=True, cmb="none")}
+        settings = settings.model_copy(update=xray_only)
         mode = check_choice("--signal", signal or settings.model.signal, ("published", "anchored"))
         grid = None if masses is None else parse_masses(masses)
+        share = chosen_task(task)
         files = {}
         for item in spectrum or []:
             name, _, path = item.partition("=")
             if not path:
                 raise ConfigurationError(f"--spectrum {item!r}: expected TARGET=FILE")
             files[check_choice("--spectrum target", name, tuple(settings.model.targets))] = path
-        spectra = [
-            user_spectrum(t, files[t], mode) if t in files else published_spectrum(t)
-            for t in settings.model.targets
-        ]
-        world = configured_world(settings)
+        user = {t: user_spectrum(t, path, mode) for t, path in files.items()}
+        spectra = [user.get(t) or published_spectrum(t) for t in settings.model.targets]
+        world = joint_world(settings)
         check_spectra(world, spectra, mode)
         check_priors(world, settings, spectra)
-        folder = prepare_output(out, "limit", overwrite=overwrite)
+        if grid is None:
+            grid = np.geomspace(*settings.mass.grid_eV, settings.mass.grid_points)
+        own = share_of_masses(grid, share)
+        folder = prepare_output(task_folder(out, "limit", share), "limit", overwrite=overwrite)
         enable_cache()
-        scans = scan_signals(world, settings, spectra, (mode,), grid)
-        record = provenance_record(None, settings.model_dump() | {"signal": mode})
+        scans = scan_signals(world, settings, spectra, (mode,), own)
+        given = {
+            t: [np.asarray(s.points.data), np.asarray(s.points.scale)] for t, s in user.items()
+        }
+        chosen = {"signal": mode, "masses_eV": grid, "spectra": given}
+        record = provenance_record(None, settings.model_dump() | chosen) | task_record(share)
         write_scan_products(folder, scans, mode, [f"configuration {record['config_sha256']}"])
         write_json(folder / "provenance.json", record)
         if not quiet:

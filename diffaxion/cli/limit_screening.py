@@ -11,6 +11,7 @@ import typer
 from ..errors import ConfigurationError, ValidityError
 from . import screening_options as model_options
 from .options import Json, Out, Overwrite, Quiet, parse_masses
+from .tasks import TaskText, chosen_task, share_of_masses, task_folder, task_record
 
 if TYPE_CHECKING:
     from ..analyses.screening_data import ScreeningData
@@ -83,6 +84,7 @@ def register(app: typer.Typer) -> None:
             float | None,
             typer.Option("--q-threshold", help="q at the profile limit [default: 2.7055]."),
         ] = None,
+        task: TaskText = None,
         out: Out = None,
         overwrite: Overwrite = False,
         quiet: Quiet = False,
@@ -126,12 +128,13 @@ def register(app: typer.Typer) -> None:
             power=power,
         )
         section = section.model_copy(update={"nu_GHz": source.nu_GHz})
-        grid = _masses(masses, source)
+        whole, share = _masses(masses, source), chosen_task(task)
+        grid = share_of_masses(whole, share)
         windows = source.windows or top_hat_windows()
         world = screening_world(section)
         model = screening_spectrum(section, windows.node_ell)
         check_tables(section, world, np.asarray(windows.node_ell))
-        folder = prepare_output(out, "limit", overwrite=overwrite)
+        folder = prepare_output(task_folder(out, "limit", share), "limit", overwrite=overwrite)
         enable_cache()
         warn_tangential(model, world, grid)
         spectra = node_spectra(section, windows, grid)
@@ -142,9 +145,9 @@ def register(app: typer.Typer) -> None:
             "data": data,
             "deprojection": deprojection,
             "q_threshold": threshold,
-            "masses_eV": grid,
+            "masses_eV": whole,
         }
-        record = provenance_record(source.seed, {"model": options, **settings})
+        record = provenance_record(source.seed, {"model": options, **settings}) | task_record(share)
         summary = screening_summary(limits, options, explicit)
         papers = collect_references(model, world)
         if source.kind == "noise":
