@@ -1,10 +1,23 @@
 """Analyses: configuration, assembled models, limit curves and the joint run."""
 
+from .adapters import UnitCube, loglike_rows, prior_transform
 from .analysis import Analysis, AnalysisData, logdensity, numpyro_model
 from .checks import check_priors, check_spectra
+from .cobaya_likelihood import cobaya_info, cobaya_names, cobaya_params, cobaya_prior
 from .config import Configuration, load_configuration, parse_configuration
 from .configured import axion_priors, configured_bindings
 from .evidence import SavageDickey, savage_dickey
+from .forecast import (
+    Forecast,
+    ForecastConfiguration,
+    ForecastPart,
+    GradientMap,
+    forecast_names,
+    load_forecast,
+    parse_forecast,
+    run_forecast,
+)
+from .forecast_xray import expected_g, linear_signal, linearise
 from .joint import JointResult, NuisanceCurve, limits_with_nuisances, run_joint, scan_signals
 from .joint_model import Recipe, joint_recipe, joint_world
 from .joint_posterior import ModelError, PosteriorRun, model_error, run_posterior
@@ -12,6 +25,16 @@ from .limit_curves import MassScan, limit_curves, response_curve
 from .marginal import MarginalLimit, bayes_over_masses, marginal_limits, uniform_g_draws
 from .moments import CouplingMoments, coupling_moments, coupling_moments_at
 from .profile_nuisances import expected_strength, profile_loglike, profile_over_nuisances
+from .recast_curve import SmoothLimit, smooth_limit
+from .recast_probe import (
+    BandpowerProbe,
+    RecastProbe,
+    bandpower_probe,
+    direct_bandpowers,
+    recast_probe,
+    screening_part,
+)
+from .recast_surrogate import build_surrogate
 from .screening import screening_curve, screening_spectrum, screening_terms, screening_world
 from .screening_config import ScreeningSection, screening_section
 from .screening_data import (
@@ -23,6 +46,7 @@ from .screening_data import (
     recast_data,
 )
 from .screening_limits import BayesCurve, ScreeningLimits, null_test, screening_limits
+from .screening_nuisances import screening_priors
 from .screening_run import (
     bandpower_responses,
     published_recast,
@@ -40,48 +64,71 @@ from .star_clusters import (
     published_spectrum,
     user_spectrum,
 )
+from .surrogate_probe import SurrogateProbe, surrogate_error
 from .xray_nuisances import SamplerError, sampler_error
 
 __all__ = [
     "Analysis",
     "AnalysisData",
+    "BandpowerProbe",
     "BayesCurve",
     "Configuration",
     "CouplingMoments",
     "FluxSpectrum",
+    "Forecast",
+    "ForecastConfiguration",
+    "ForecastPart",
+    "GradientMap",
     "JointResult",
     "MarginalLimit",
     "MassScan",
     "ModelError",
     "NuisanceCurve",
     "PosteriorRun",
+    "RecastProbe",
     "Recipe",
     "SamplerError",
     "SavageDickey",
     "ScreeningData",
     "ScreeningLimits",
     "ScreeningSection",
+    "SmoothLimit",
+    "SurrogateProbe",
+    "UnitCube",
     "asimov_data",
     "axion_priors",
+    "bandpower_probe",
     "bandpower_responses",
     "bayes_over_masses",
     "build_galaxy",
     "build_probe",
     "build_probes",
+    "build_surrogate",
     "build_world",
     "check_priors",
     "check_spectra",
+    "cobaya_info",
+    "cobaya_names",
+    "cobaya_params",
+    "cobaya_prior",
     "configured_bindings",
     "coupling_moments",
     "coupling_moments_at",
+    "direct_bandpowers",
+    "expected_g",
     "expected_strength",
     "file_data",
+    "forecast_names",
     "joint_recipe",
     "joint_world",
     "limit_curves",
     "limits_with_nuisances",
+    "linear_signal",
+    "linearise",
     "load_configuration",
+    "load_forecast",
     "logdensity",
+    "loglike_rows",
     "marginal_limits",
     "model_error",
     "noise_data",
@@ -89,13 +136,17 @@ __all__ = [
     "numpyro_model",
     "parse_configuration",
     "parse_data_kind",
+    "parse_forecast",
+    "prior_transform",
     "profile_loglike",
     "profile_over_nuisances",
     "published_recast",
     "published_shape",
     "published_spectrum",
     "recast_data",
+    "recast_probe",
     "response_curve",
+    "run_forecast",
     "run_joint",
     "run_posterior",
     "run_screening_limits",
@@ -105,10 +156,14 @@ __all__ = [
     "screening_curve",
     "screening_data",
     "screening_limits",
+    "screening_part",
+    "screening_priors",
     "screening_section",
     "screening_spectrum",
     "screening_terms",
     "screening_world",
+    "smooth_limit",
+    "surrogate_error",
     "toy_covariance",
     "uniform_g_draws",
     "user_spectrum",
