@@ -40,9 +40,11 @@ def split_arguments(args: tuple, axes: PyTree) -> tuple[PyTree, PyTree, int]:
 
     def move(axis: int | None, part: PyTree) -> PyTree:
         def one(x: Any) -> Any:
-            return jnp.moveaxis(jnp.asarray(x), axis, 0) if eqx.is_array_like(x) else None
+            if axis is None or not eqx.is_array_like(x):
+                return None
+            return jnp.moveaxis(jnp.asarray(x), axis, 0)
 
-        return jax.tree.map(lambda x: None if axis is None else one(x), part)
+        return jax.tree.map(one, part)
 
     def rest(axis: int | None, part: PyTree) -> PyTree:
         return jax.tree.map(

@@ -74,7 +74,8 @@ def multi_start_maximum(
     """
     import optax
 
-    climb = optax.scale_by_adam()
+    # A start where the gradient is exactly 0 has derivatives, too.
+    climb = optax.scale_by_adam(eps_root=1e-16)
     gradient = jax.value_and_grad(objective)
     rates = jnp.asarray(learning_rate) * optax.cosine_decay_schedule(1.0, steps, alpha=0.01)(
         jnp.arange(steps)

@@ -58,10 +58,13 @@ def test_arviz_agrees_on_the_diagnostics(posterior):
     if not hasattr(arviz, "InferenceData"):
         pytest.skip("the summary functions of ArviZ 1.x have other names")
     data = to_arviz(posterior)
-    for name in ("axion.u", "clusters.wd1.distance_kpc"):
-        want = float(arviz.rhat(data)[name])
+    # Not of the constant, at which ArviZ divides by 0.
+    names = ["axion.u", "clusters.wd1.distance_kpc"]
+    r_hat, ess = arviz.rhat(data, var_names=names), arviz.ess(data, var_names=names, method="bulk")
+    for name in names:
+        want = float(r_hat[name])
         np.testing.assert_allclose(posterior.convergence.r_hat[name], want, atol=1e-6)
-        want = float(arviz.ess(data, method="bulk")[name])
+        want = float(ess[name])
         np.testing.assert_allclose(posterior.convergence.ess_bulk[name], want, rtol=0.05)
 
 
