@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -98,7 +98,8 @@ def sample_distribution(name: str) -> tuple[RedshiftDistribution | None, float, 
     z = np.linspace(0.0, 5.0, 501)
     shape = z ** table["power"][k] * np.exp(-((z / table["z0"][k]) ** table["cut_off"][k]))
     dndz = shape / np.trapezoid(shape, z)
-    curve = RedshiftDistribution(z, dndz, spline_curvature(z, dndz))
+    curvature = jnp.asarray(spline_curvature(z, dndz))
+    curve = RedshiftDistribution(jnp.asarray(z), jnp.asarray(dndz), curvature)
     return curve, _ARCMIN2_SR / float(table["density_arcmin2"][k]), str(table["origin"][k])
 
 
@@ -237,7 +238,7 @@ def survey_windows(ell_max: int) -> BandpowerWindows:
 
 def _model(section: CmbSection, windows: BandpowerWindows) -> tuple[ScreeningSpectrum, World]:
     distribution, _, _ = sample_distribution(section.galaxies)
-    chosen = {"n_z": section.n_z, "n_mass": section.n_mass}
+    chosen: dict[str, Any] = {"n_z": section.n_z, "n_mass": section.n_mass}
     if distribution is not None:
         given = screening_section(section.configuration)
         chosen["z_range"] = (given.z_range[0], _Z_MAX)
@@ -255,9 +256,11 @@ def _radial(
     model: ScreeningSpectrum, world: World, cache: dict, ln_x: Array, weights: Array
 ) -> Float[Array, " n"]:
     """sum_l weights dC_l/d ln B at every node, one forward pass after the other."""
+    inner = world.halos.field
+    assert inner is not None
 
     def weighted(ln_factor: Array) -> Array:
-        field = RadialFactor(world.halos.field, ln_x, ln_factor)
+        field = RadialFactor(inner, ln_x, ln_factor)
         moved = eqx.tree_at(lambda w: w.halos.field, world, field)
         return weights @ model.response(moved, cache)
 

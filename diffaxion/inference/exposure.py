@@ -86,8 +86,9 @@ def _descend(
         change, state = optimiser.update(slope, state)
         return (optax.apply_updates(x, change), state), jnp.exp(value)
 
-    (x, _), history = jax.lax.scan(step, (logits, optimiser.init(logits)), length=steps)
-    return x, history
+    begin = (logits, optimiser.init(logits))
+    end: tuple[tuple, Array] = jax.lax.scan(step, begin, length=steps)
+    return end[0][0], end[1]
 
 
 def optimal_split(
