@@ -2,12 +2,28 @@
 
 from .bibliography import Reference
 from .citations import collect_references, find_reference, format_citations
+from .forecast import (
+    forecast_curves,
+    forecast_summary,
+    plot_forecast,
+    plot_gradients,
+    plot_impacts,
+    write_forecast,
+)
 from .limit_files import (
     LimitCurve,
     limits_csv,
     read_limits,
     write_limits,
     write_two_column,
+)
+from .merge import (
+    MergedLimits,
+    MergedPosterior,
+    merge_limits,
+    merge_posteriors,
+    write_merged_limits,
+    write_merged_posterior,
 )
 from .overlays import (
     PublishedLimit,
@@ -32,6 +48,8 @@ from .screening_curves import screening_curves
 __all__ = [
     "Image",
     "LimitCurve",
+    "MergedLimits",
+    "MergedPosterior",
     "Note",
     "PublishedLimit",
     "Reference",
@@ -42,12 +60,19 @@ __all__ = [
     "collect_references",
     "figure_bytes",
     "find_reference",
+    "forecast_curves",
+    "forecast_summary",
     "format_citations",
     "limits_csv",
     "load_overlay",
+    "merge_limits",
+    "merge_posteriors",
     "overlay_names",
     "plot_conversion",
     "plot_corner",
+    "plot_forecast",
+    "plot_gradients",
+    "plot_impacts",
     "plot_limits",
     "plot_nuisances",
     "plot_spectra",
@@ -56,7 +81,10 @@ __all__ = [
     "read_limits",
     "save_figure",
     "screening_curves",
+    "write_forecast",
     "write_limits",
+    "write_merged_limits",
+    "write_merged_posterior",
     "write_report",
     "write_two_column",
 ]
