@@ -85,12 +85,13 @@ def test_a_missing_package_is_named(posterior, monkeypatch):
         to_arviz(posterior)
 
 
-class TestGetDist:
-    @pytest.fixture(scope="class")
-    def samples(self, posterior):
-        pytest.importorskip("getdist", reason="GetDist is not installed", exc_type=ImportError)
-        return to_getdist(posterior, ranges={"axion.u": (0.0, None)})
+@pytest.fixture(scope="module")
+def samples(posterior):
+    pytest.importorskip("getdist", reason="GetDist is not installed", exc_type=ImportError)
+    return to_getdist(posterior, ranges={"axion.u": (0.0, None)})
 
+
+class TestGetDist:
     def test_moments_and_names(self, posterior, samples):
         names = [p.name for p in samples.paramNames.names]
         assert names == ["axion_u", "clusters_wd1_distance_kpc"]
