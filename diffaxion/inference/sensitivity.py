@@ -368,7 +368,8 @@ def linear_limit_u(
     def residual(x: Array, theta: tuple[LinearSignal, Array]) -> Array:
         return jnp.log(linear_q(theta[0], jnp.exp(x), theta[1])) - 2.0 * jnp.log(z)
 
-    far = begin + jnp.log(REACH)
+    # In u; farther out q is a difference of large numbers.
+    far = begin + 0.5 * jnp.log(REACH)
     safe = LinearSignal(
         jnp.where(sensitive, signal.response, 1.0), signal.slopes, signal.error, signal.order
     )

@@ -9,12 +9,14 @@ from diffaxion.errors import ConfigurationError, DataError
 from diffaxion.inference import (
     Z_95,
     Impacts,
+    LinearSignal,
     asimov_scan,
     counts_information,
     counts_problem,
     elasticities,
     expected_counts,
     exposed_errors,
+    linear_limit_u,
     optimal_split,
     rank_impacts,
     signal_sigma,
@@ -106,6 +108,22 @@ def test_multiplicative_nuisance_acts_at_the_limit_only():
     wide = strength_at_limit(sigma, jnp.asarray(0.7))
     assert float(wide.strength) == np.inf
     assert np.isfinite(float(jax.grad(lambda x: strength_at_limit(sigma, x).sigma_at_zero)(w)))
+
+
+def test_limit_of_linear_signals():
+    """One order: the fixed point. Two orders without nuisances: root of I_2 u^4 + I_1 u^2 = z^2."""
+    slopes, width = 0.3 * RESPONSE[:, None], jnp.ones(1)
+    s = float(jnp.sum((RESPONSE / ERROR) ** 2)) ** -0.5
+    a = Z_95 * s / np.sqrt(1.0 - (Z_95 * 0.3) ** 2)
+    two = LinearSignal(RESPONSE, slopes, ERROR, jnp.full(6, 2.0))
+    assert float(linear_limit_u(two, width)) ** 2 == pytest.approx(a, rel=1e-12)
+    wide = float(linear_limit_u(two, 3.0 * width))
+    assert wide == np.inf
+    order = jnp.array([2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
+    mixed = LinearSignal(RESPONSE, 0.0 * slopes, ERROR, order)
+    rate = np.asarray(RESPONSE / ERROR) ** 2
+    roots = np.roots([rate[:3].sum(), rate[3:].sum(), -(Z_95**2)])
+    assert float(linear_limit_u(mixed, width)) ** 2 == pytest.approx(roots.max(), rel=1e-10)
 
 
 def test_ranking_of_impacts():
