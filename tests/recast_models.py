@@ -49,6 +49,7 @@ def written_surrogate():
         (Normal(3.83, 0.19),),
         ln_mass,
         jnp.stack([value, -value], axis=-1),
+        jnp.broadcast_to(jnp.array([-20.0, 20.0]), (8, 11, 2)),
         1e-9 * shape,
         jnp.log(jnp.array(3e-13)),
         reference,

@@ -42,8 +42,9 @@ DESIGN_POINTS = 32
 STAR_Z = 1.5
 DESIGN_WIDTH = 1.2
 REACH_SIGMA = 4.0
-FLOOR = 5e-4
+FLOOR = 5e-3
 RIDGE = 1e-3
+MARGIN = 0.5
 REFERENCE_Z, REFERENCE_MSUN = 0.5, 1.2e14
 # Steps of the nodes in ln m: fine at the light edge, where the signal rises as m^12.
 STEPS = ((0.0, 2.5e-13, 0.05), (2.5e-13, 1.6e-12, 0.1), (1.6e-12, 1.0, 0.08))
@@ -187,6 +188,7 @@ def build_surrogate(
         own.free_priors,
         jnp.zeros(4),
         jnp.zeros((4, len(monomials), probe.windows.matrix.shape[0], 2)),
+        jnp.zeros((4, probe.windows.matrix.shape[0], 2)),
         jnp.ones(probe.windows.matrix.shape[0]),
         jnp.zeros(()),
         reference,
@@ -229,7 +231,10 @@ def build_surrogate(
         slopes.append([r[1] for r in rows])
     fitted = _fit(design + origin, np.asarray(values), np.asarray(slopes), monomials, moving)
     table = np.stack([fitted, spline_curvature(ln_mu, fitted)], axis=-1)
-    return eqx.tree_at(lambda s: s.coefficients, start, jnp.asarray(table))
+    met = np.stack([np.min(values, axis=0) - MARGIN, np.max(values, axis=0) + MARGIN], axis=-1)
+    return eqx.tree_at(
+        lambda s: (s.coefficients, s.bounds), start, (jnp.asarray(table), jnp.asarray(met))
+    )
 
 
 def _values(world: World, bindings: Bindings) -> dict[str, Array]:

@@ -12,7 +12,7 @@ factor exp(-D); for a change of the gas profile the shift takes away most of the
 near the edges of the resonance. A factor A_B on the field is exact as well. What is left is a
 polynomial p_b: all terms up to second order, cubes along each axis, and all cubic terms of the gas,
 with coefficients that are C^2 splines in ln mu. sinh is a logarithm where there is signal and
-linear below f_b, 5e-4 of the signal's trend, where halos cease to resonate.
+linear below f_b, 5e-3 of the signal's trend, where halos cease to resonate.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..conversion.halo_window import smooth_step
 from ..environments.halos.gas import GasProfile
 from ..environments.halos.grid import HaloGrid
 from ..errors import ConfigurationError
-from ..numerics import spline_interpolate
+from ..numerics import linear_interpolate, spline_interpolate
 from ..observables.cmb.screening import Cache
 from ..observables.world import World
 from ..parameters.bind import Bindings
@@ -38,7 +38,6 @@ from ..parameters.priors import Prior
 from .recast_probe import MASS, ScreeningProbe, direct_bandpowers, screening_part
 
 Z_MAX = 6.0
-Y_MAX = 60.0
 NEWTON_STEPS = 4
 # Masses between which the radius of the shift moves from the outer to the inner edge.
 LN_X_OUTER, LN_X_INNER = np.log(1.1), np.log(0.1)
@@ -58,6 +57,9 @@ class SurrogateProbe(eqx.Module):
         Nodes of ln(mu/eV).
     coefficients : float array, shape (q, t, b, 2)
         Coefficients of t monomials for b bins, and their second derivatives in ln mu.
+    bounds : float array, shape (q, b, 2)
+        Least and largest p_b: those met in the fit, and half a unit beyond, so that polynomials
+        that run away, where halos cease to resonate, do not make a signal.
     floor : float array, shape (b,)
         2 f_b at the mass of the largest signal [uK]; f_b falls as mu^-3.
     peak_ln_mass : float array, shape ()
@@ -85,6 +87,7 @@ class SurrogateProbe(eqx.Module):
     priors: tuple[Prior, ...]
     ln_mass: Float[Array, " q"]
     coefficients: Float[Array, "q t b 2"]
+    bounds: Float[Array, "q b 2"]
     floor: Float[Array, " b"]
     peak_ln_mass: Float[Array, ""]
     reference: HaloGrid
@@ -155,7 +158,9 @@ class SurrogateProbe(eqx.Module):
         ln_mu, change = self.effective_mass(world)
         value, curvature = self.coefficients[..., 0], self.coefficients[..., 1]
         at_mu = spline_interpolate(ln_mu, self.ln_mass, value, curvature)
-        y = jnp.clip(features(self.standard(world), self.monomials) @ at_mu, -Y_MAX, Y_MAX)
+        limits = linear_interpolate(ln_mu, self.ln_mass, self.bounds)
+        y = features(self.standard(world), self.monomials) @ at_mu
+        y = jnp.clip(y, limits[:, 0], limits[:, 1])
         amplitude = 2.0 * (field_ln_amplitude_of(world) - self.field_ln_amplitude)
         return -self.scale(ln_mu) * jnp.sinh(y) * jnp.exp(amplitude - self.sign * change)
 

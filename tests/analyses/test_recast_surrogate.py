@@ -57,9 +57,8 @@ def test_error_on_draws_of_the_priors(surrogate, setting):
     z = np.random.default_rng(3).standard_normal((12, bindings.size))
     error = surrogate_error(surrogate, probe, world, bindings, z)
     assert error.shape == (12, 1)
-    # On five redshifts and twelve masses single halos cross the edges, which no polynomial
-    # follows: 3.3 % rms here; the full grid is held to its target in the slow test below.
-    assert np.sqrt(np.mean(error**2)) < 0.05
+    # Three polynomial parameters and smooth edges: 1e-4; the full set has a target of 1 %.
+    assert np.sqrt(np.mean(error**2)) < 5e-4
 
 
 def test_amplitudes_of_gas_and_field_are_exact(surrogate, setting):
@@ -71,7 +70,7 @@ def test_amplitudes_of_gas_and_field_are_exact(surrogate, setting):
     at_rest = surrogate_error(surrogate, probe, world, bindings, np.zeros((1, bindings.size)))
     # A stronger field does not change the error at all; more gas moves along the spline in mass.
     np.testing.assert_allclose(error[0], at_rest[0, 0], atol=1e-12)
-    assert np.max(np.abs(error[1:])) < 0.03
+    assert np.max(np.abs(error[1:])) < 1e-3
 
 
 def test_value_and_gradient_are_finite_everywhere(response, setting):
@@ -101,7 +100,7 @@ def test_gradient_is_that_of_the_direct_model(response, setting):
     value, slope = jax.value_and_grad(direct)(z)
     quick, quick_slope = response(z, jnp.asarray(MASS_EV))
     # The cache holds the cosmology, so that its slope is not in the direct one.
-    np.testing.assert_allclose(quick_slope[0][:-1] / quick, slope[:-1] / value, atol=0.06)
+    np.testing.assert_allclose(quick_slope[0][:-1] / quick, slope[:-1] / value, atol=2e-3)
     np.testing.assert_allclose(quick_slope[0][3] / quick, 0.6, rtol=1e-12)
 
 
