@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, DiffaxionWarning
+
+_OFF = ("0", "false", "off")
 
 
 def configure_precision() -> bool:
     """Switch float64 on unless ``DIFFAXION_X64=0``; return whether it is on."""
-    want = os.environ.get("DIFFAXION_X64", "1") not in ("0", "false", "off")
+    want = os.environ.get("DIFFAXION_X64", "1") not in _OFF
     jax.config.update("jax_enable_x64", want)
     return want
 
@@ -29,18 +32,33 @@ def x64_enabled() -> bool:
 
 
 def require_x64() -> None:
-    """Raise when float64 has been switched off after diffaxion was imported.
+    """Refuse float32 that nobody asked for; warn of float32 that somebody did.
+
+    Entry points of analyses call it before they compute anything.
 
     Raises
     ------
     ConfigurationError
         If JAX runs in float32 and ``DIFFAXION_X64=0`` was not asked for.
+
+    Warns
+    -----
+    DiffaxionWarning
+        If it was asked for.
     """
-    if not x64_enabled() and os.environ.get("DIFFAXION_X64", "1") != "0":
+    if x64_enabled():
+        return
+    if os.environ.get("DIFFAXION_X64", "1") not in _OFF:
         raise ConfigurationError(
             "JAX runs in float32 because jax_enable_x64 was turned off after `import diffaxion`. "
             "Remove that call, or set DIFFAXION_X64=0 to accept float32 results."
         )
+    warnings.warn(
+        "DIFFAXION_X64=0: limits are computed in float32, good to 1e-3 at best; unset it for "
+        "float64",
+        DiffaxionWarning,
+        stacklevel=3,
+    )
 
 
 def enable_cache(path: str | Path | None = None) -> Path | None:
@@ -56,7 +74,7 @@ def enable_cache(path: str | Path | None = None) -> Path | None:
     Path or None
         The folder in use; None if the cache is switched off.
     """
-    if os.environ.get("DIFFAXION_CACHE", "1") in ("0", "false", "off"):
+    if os.environ.get("DIFFAXION_CACHE", "1") in _OFF:
         return None
     if path is None:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

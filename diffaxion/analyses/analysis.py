@@ -18,6 +18,7 @@ from ..observables.world import World
 from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum, responses_together
 from ..parameters.bind import Bindings
 from ..parameters.paths import get_path, set_paths
+from ..runtime import require_x64
 
 STRENGTH = "axion.u"
 MASS = "axion.m_a_eV"
@@ -190,7 +191,8 @@ class Analysis:
     ------
     ConfigurationError
         If a path is unknown (the nearest are listed), a value lies outside its prior, or a free
-        path has no effect because the signal is the published curve.
+        path has no effect because the signal is the published curve; or if JAX was switched to
+        float32 after the import.
     """
 
     def __init__(
@@ -201,6 +203,7 @@ class Analysis:
         points: Sequence[GaussianPoints],
         ties: dict[str, Any] | None = None,
     ) -> None:
+        require_x64()
         bindings = priors if isinstance(priors, Bindings) else Bindings(priors, ties)
         bindings.check(world)
         # Fixed values and ties hold from the start: what is cached must know them.

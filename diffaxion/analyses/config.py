@@ -109,7 +109,22 @@ class Configuration(_Section):
     @classmethod
     def _named(cls, value: Any) -> Any:
         """Choices of a named configuration with overrides."""
-        return screening_section(**value) if isinstance(value, dict) else value
+        try:
+            return screening_section(**value) if isinstance(value, dict) else value
+        except ConfigurationError as error:
+            raise ConfigurationError(f"screening: {error}") from None
+
+    @field_validator("priors", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        """Neither text nor truth values stand for numbers."""
+        for path, prior in value.items() if isinstance(value, dict) else ():
+            if isinstance(prior, (bool, str)):
+                raise ConfigurationError(
+                    f"priors: {path} = {prior!r}: expected a number or a table such as "
+                    '{ dist = "normal", mean = 4.6, sigma = 0.3 }'
+                )
+        return value
 
 
 def _fail(path: str, error: ValidationError, tree: type[BaseModel]) -> ConfigurationError:
@@ -134,7 +149,7 @@ def parse_configuration(values: dict[str, Any], origin: str = "given in Python")
     ----------
     values : dict
         Sections ``model``, ``screening``, ``likelihoods``, ``mass``, ``coupling``, ``sampler``,
-        ``numerics``, ``priors``, ``ties`` and the key ``seed``; units are in the names [eV, kpc, muG].
+        ``numerics``, ``priors``, ``ties`` and the key ``seed``; units are in the names [eV, kpc].
     origin : str
         File name for messages.
 
@@ -156,6 +171,8 @@ def parse_configuration(values: dict[str, Any], origin: str = "given in Python")
         return Configuration.model_validate(values)
     except ValidationError as error:
         raise _fail(origin, error, Configuration) from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"configuration {origin}: {error}") from None
 
 
 BUNDLED = ("joint", "xray", "screening")
@@ -197,11 +214,15 @@ def load_configuration(path: str | Path | None = None) -> Configuration:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"configuration {path}: cannot be read ({error})") from None
+        raise ConfigurationError(
+            f"configuration {path}: cannot be read ({error}): expected a TOML file"
+        ) from None
     try:
         return parse_configuration(tomllib.loads(text), str(path))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"configuration {path}: not TOML ({error})") from None
+        raise ConfigurationError(
+            f"configuration {path}: not TOML ({error}); only TOML is read"
+        ) from None
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, unknown_name
 from ..observables.world import World
 from ..parameters.bind import Bindings, Tie
 from .analysis import MASS, STRENGTH
@@ -12,6 +13,7 @@ from .config import Configuration
 
 # Parts of a world that only some likelihoods need.
 _PARTS = ("galaxy", "clusters", "instruments", "cosmology", "halos")
+_TIE_KEYS = ("source", "scale", "offset")
 
 
 def configured_priors(configuration: Configuration) -> dict[str, Any]:
@@ -77,14 +79,23 @@ def configured_bindings(
     for path, tie in configuration.ties.items():
         if path.split(".")[0] in absent:
             continue
-        try:
-            ties[path] = tie if isinstance(tie, str) else Tie(**tie)
-        except TypeError:
-            raise ConfigurationError(
-                f"ties: {path} = {tie!r}: expected the path of another parameter, or "
-                "{ source = PATH, scale = NUMBER, offset = NUMBER }"
-            ) from None
+        ties[path] = tie if isinstance(tie, str) else _parse_tie(path, tie)
     return Bindings(used | (axion or {}), ties)
+
+
+def _parse_tie(path: str, tie: dict[str, Any]) -> Tie:
+    """A tie from its table."""
+    for key in tie:
+        if key not in _TIE_KEYS:
+            raise unknown_name(f"key of ties.{path}", key, _TIE_KEYS)
+    numbers = [tie.get(key, 0.0) for key in _TIE_KEYS[1:]]
+    plain = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in numbers)
+    if not isinstance(tie.get("source"), str) or not plain or not all(map(math.isfinite, numbers)):
+        raise ConfigurationError(
+            f"ties: {path} = {tie!r}: expected the path of another parameter, or "
+            "{ source = PATH, scale = NUMBER, offset = NUMBER } with finite numbers"
+        )
+    return Tie(**tie)
 
 
 def axion_priors(configuration: Configuration, sampled: bool) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from ..inference.limits import (
 from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum
+from ..runtime import require_x64
 
 JOINT = "joint"
 
@@ -148,11 +149,17 @@ def limit_curves(
     list of MassScan
         One per target in the order given, then ``joint`` where there are several; shape (k,).
 
+    Raises
+    ------
+    ConfigurationError
+        If JAX was switched to float32 after the import.
+
     References
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305; Cowan et al. 2011, arXiv:1007.1727 and
     arXiv:1105.3166 (power constraint).
     """
+    require_x64()
     masses = np.asarray(m_a_eV, float)
     sharp = masses <= field_structure_above_eV
     order = np.argsort(np.concatenate([np.flatnonzero(sharp), np.flatnonzero(~sharp)]))

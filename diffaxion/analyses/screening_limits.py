@@ -37,6 +37,7 @@ from ..inference.limits import (
 )
 from ..likelihoods.gaussian import GaussianPoints
 from ..likelihoods.recast import RecastLikelihood, RecastResponse, warn_shape_mismatch
+from ..runtime import require_x64
 from .screening_data import ScreeningData
 
 LOG10_G_RANGE = (-14.0, -10.5)
@@ -301,7 +302,8 @@ def screening_limits(
     DataError
         If shapes disagree, masses do not increase, or a response is not finite.
     ConfigurationError
-        If a prior is unknown, or the range or the threshold makes no sense.
+        If a prior is unknown, the range or the threshold makes no sense, or JAX was switched to
+        float32 after the import.
     ValidityError
         If a mass lies outside the published curve of a recast.
 
@@ -309,6 +311,7 @@ def screening_limits(
     ----------
     Goldstein et al. 2024 (arXiv:2409.10514); Cowan et al. 2011 (arXiv:1007.1727).
     """
+    require_x64()
     masses, rows = np.asarray(m_a_eV, float), np.asarray(responses, float)
     n_points = data.recast.weight.shape[0] if data.recast else data.points.data.shape[0]
     _check_input(masses, rows, n_points)
