@@ -100,7 +100,7 @@ def test_thirty_dimensions_pass_the_gates_with_short_trajectories(seed):
     data = design @ rng.normal(size=SIZE) * 0.5 + rng.normal(size=40)
     steps = []
     run = Sampler(
-        long_model, chains=4, warmup=300, draws=700, target_accept=0.95, dense_mass=True, chunk=50
+        long_model, chains=4, warmup=300, draws=700, target_accept=0.9, dense_mass=True, chunk=50
     ).run(
         jax.random.key(seed),
         (jnp.asarray(design), jnp.asarray(data), jnp.asarray(30.0)),
