@@ -14,6 +14,7 @@ from ..inference.limits import Q_95
 from ..inference.profile import ProfileResult
 from ..observables.world import World
 from .config import Configuration
+from .impacts import ImpactRow
 from .joint_model import Recipe, joint_recipe, joint_world
 from .joint_posterior import PosteriorRun, Progress, as_numpy, run_posterior
 from .limit_curves import MassScan, limit_curves
@@ -69,6 +70,10 @@ class JointResult:
         Posteriors in the order configured.
     seconds : dict of str to float
         Wall time of each step [s].
+    impacts : list of ImpactRow
+        What each nuisance does to the limit, at one or more masses.
+    variants : dict of str to list of NuisanceCurve
+        Limits under other settings, by a short name such as ``anchor-paper``.
     """
 
     configuration: Configuration
@@ -77,6 +82,8 @@ class JointResult:
     curves: list[NuisanceCurve]
     runs: list[PosteriorRun]
     seconds: dict[str, float] = field(default_factory=dict)
+    impacts: list[ImpactRow] = field(default_factory=list)
+    variants: dict[str, list[NuisanceCurve]] = field(default_factory=dict)
 
     @property
     def world(self) -> World:

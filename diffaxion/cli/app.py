@@ -13,6 +13,7 @@ from . import (
     joint,
     limit,
     limit_screening,
+    plot,
     predict_conversion,
     predict_luminosity,
     predict_screening,
@@ -55,4 +56,5 @@ def build_app() -> Callable[..., Any]:
     joint.register(app)
     forecast.register(app)
     info.register(app)
+    plot.register(app)
     return typer.main.get_command(app)

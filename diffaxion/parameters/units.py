@@ -43,7 +43,18 @@ SYMBOLS: dict[str, str] = {
     "axion.m_a_eV": r"m_a",
     "distance_kpc": r"d",
     "metallicity": r"Z",
+    "h0_km_s_Mpc": r"H_0",
+    "omega_b": r"\omega_b",
+    "omega_c": r"\omega_c",
+    "a_s": r"A_s",
+    "n_s": r"n_s",
+    "alpha_s": r"\alpha_s",
+    "sigma_logM": r"\sigma_{\log M}",
+    "log10_m_min": r"\log_{10} M_\mathrm{min}",
+    "log10_m_1": r"\log_{10} M_1",
 }
+# Here the last letter is part of the name.
+UNITLESS = ("a_s", "n_s", "alpha_s")
 
 
 def _leaf_name(path: str) -> str:
@@ -52,6 +63,8 @@ def _leaf_name(path: str) -> str:
 
 def _suffix(name: str) -> str | None:
     """The longest known unit suffix of a leaf name; a bare unit is not a name."""
+    if name in UNITLESS:
+        return None
     found = [s for s in UNIT_SUFFIXES if name.endswith(f"_{s}")]
     return max(found, key=len) if found else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,12 +63,13 @@ def _draw_band(axes: Axes, curve: LimitCurve) -> None:
     )  # fmt: skip
 
 
-def _draw_curve(axes: Axes, curve: LimitCurve, colour: str, marker: str | None, width: float):
+def _draw_curve(
+    axes: Axes, curve: LimitCurve, colour: str, marker: str | None, width: float, label: str
+) -> None:
     """Solid where the limit is OK, dashed where the field structure sets it, else a gap."""
     shown = np.isin(curve.status, _SHOWN) & np.isfinite(curve.limit_raw)
     number = np.where(shown, curve.limit_raw, np.nan)
     solid = np.where(curve.ok, number, np.nan)
-    label = curve.curve if not curve.method else f"{curve.curve} ({curve.method})"
     axes.plot(
         curve.m_a_eV, solid, color=colour, lw=width, marker=marker, ms=3.6, mec="white",
         mew=0.4, markevery=max(1, curve.m_a_eV.size // 12), zorder=5, label=label,
@@ -147,6 +148,7 @@ def plot_limits(
     mass_range_eV: tuple[float, float] | None = None,
     coupling_range_GeV: tuple[float, float] | None = None,
     title: str = "",
+    labels: Mapping[tuple[str, str], str] | None = None,
 ) -> Figure:
     """Limits on the coupling against the axion mass.
 
@@ -168,6 +170,8 @@ def plot_limits(
         Ranges of the axes; the default encloses our curves.
     title : str
         Title, empty for none.
+    labels : mapping of (curve, method) to str, optional
+        Texts of the legend; by default the name with the method in brackets.
 
     Returns
     -------
@@ -221,7 +225,9 @@ def plot_limits(
         _draw_band(axes, curve)
     for k, curve in enumerate(curves):
         colour, marker = SERIES[k % len(SERIES)]
-        _draw_curve(axes, curve, colour, marker, 2.0 if k == 0 else 1.3)
+        plain = f"{curve.curve} ({curve.method})" if curve.method else curve.curve
+        label = (labels or {}).get((curve.curve, curve.method), plain)
+        _draw_curve(axes, curve, colour, marker, 2.0 if k == 0 else 1.3, label)
     for k, curve in enumerate(published):
         axes.plot(
             curve.m_a_eV, curve.limit, color="black", lw=1.3, ls=(0, (1, 1 + k)), zorder=6,

@@ -51,19 +51,16 @@ def _smooth(counts: np.ndarray) -> np.ndarray:
 def _simple_corner(figure: Figure, table: np.ndarray, texts: list[str]) -> None:
     """Histograms on the diagonal, density with 68% and 95% contours below it."""
     n = table.shape[1]
-    grid: Any = figure.subplots(n, n, squeeze=False)
+    grid = figure.add_gridspec(n, n)
     ranges = [tuple(np.quantile(table[:, k], (0.001, 0.999))) for k in range(n)]
     ranges = [(a, b) if b > a else (a - 0.5, b + 0.5) for a, b in ranges]
     for row in range(n):
-        for column in range(n):
-            axes = grid[row, column]
-            if column > row:
-                axes.axis("off")
-                continue
+        for column in range(row + 1):
+            axes: Any = figure.add_subplot(grid[row, column])
             axes.set_xlim(ranges[column])
             if row == column:
                 axes.hist(
-                    table[:, row], bins=40, range=ranges[row], histtype="step",
+                    table[:, row], bins=25, range=ranges[row], histtype="step",
                     color=SERIES[0][0], lw=1.2,
                 )  # fmt: skip
                 axes.set_yticks([])
@@ -72,7 +69,7 @@ def _simple_corner(figure: Figure, table: np.ndarray, texts: list[str]) -> None:
                     table[:, column], table[:, row], bins=22,
                     range=[ranges[column], ranges[row]],
                 )  # fmt: skip
-                counts = _smooth(counts)
+                counts = _smooth(_smooth(counts))
                 cx, cy = 0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1])
                 axes.pcolormesh(x, y, counts.T, cmap="Greys", rasterized=True)
                 levels = _levels(counts, (0.68, 0.95))
@@ -88,6 +85,7 @@ def _simple_corner(figure: Figure, table: np.ndarray, texts: list[str]) -> None:
                 axes.set_ylabel(texts[row])
             elif column > 0:
                 axes.set_yticklabels([])
+    figure.align_labels()
 
 
 @styled
@@ -124,9 +122,11 @@ def plot_corner(
     """
     names, table = _flat(draws)
     texts = [(labels or {}).get(name, name) for name in names]
-    size = 1.2 + 1.55 * len(names)
     if use_corner is None:
         use_corner = importlib.util.find_spec("corner") is not None
+    # Many panels are smaller, so that the text of a figure that is scaled to a page stays legible.
+    panel = 1.55 if use_corner or len(names) <= 6 else 1.2
+    size = 1.2 + panel * len(names)
     # corner sets the margins itself.
     figure = new_figure(size, size, layout=None if use_corner else "constrained")
     if not use_corner:
