@@ -1,11 +1,11 @@
 """The density of an analysis in the forms that other samplers expect.
 
 Gradient samplers take :func:`~diffaxion.analyses.logdensity` as it is. Nested samplers want a map
-from the unit cube and a likelihood on it:
+from the unit cube and a likelihood on it::
 
-    >>> cube = UnitCube(analysis.data)
-    >>> nautilus.Sampler(cube.prior_transform, cube.loglike_values, n_dim=cube.size)
-    >>> dynesty.NestedSampler(cube.loglike_values, cube.prior_transform, cube.size)
+    cube = UnitCube(analysis.data)
+    nautilus.Sampler(cube.prior_transform, cube.loglike_values, n_dim=cube.size)
+    dynesty.NestedSampler(cube.loglike_values, cube.prior_transform, cube.size)
 
 Cobaya is served by :func:`~diffaxion.analyses.cobaya_info`.
 """

@@ -1,18 +1,18 @@
 r"""A Cobaya likelihood of any analysis, with its priors as Cobaya's block of parameters.
 
-In Python, with the samplers of Cobaya:
+In Python, with the samplers of Cobaya::
 
-    >>> from diffaxion.analyses import cobaya_info, joint_recipe, joint_world, load_configuration
-    >>> settings = load_configuration("xray")
-    >>> recipe = joint_recipe(settings, joint_world(settings), spectra)
-    >>> analysis = recipe.analysis(axion_priors(settings, sampled=True))
-    >>> info = cobaya_info(analysis) | {"sampler": {"mcmc": None}, "output": "chains/xray"}
-    >>> updated_info, sampler = cobaya.run.run(info)
+    from diffaxion.analyses import cobaya_info, joint_recipe, joint_world, load_configuration
+    settings = load_configuration("xray")
+    recipe = joint_recipe(settings, joint_world(settings), spectra)
+    analysis = recipe.analysis(axion_priors(settings, sampled=True))
+    info = cobaya_info(analysis) | {"sampler": {"mcmc": None}, "output": "chains/xray"}
+    updated_info, sampler = cobaya.run.run(info)
 
-As a YAML file for ``cobaya-run``, which builds the analysis itself from a configuration:
+As a YAML file for ``cobaya-run``, which builds the analysis itself from a configuration::
 
-    >>> info = cobaya_info(analysis, configuration="my.toml", sampled=True)
-    >>> pathlib.Path("my.yaml").write_text(cobaya.yaml.yaml_dump(info))
+    info = cobaya_info(analysis, configuration="my.toml", sampled=True)
+    pathlib.Path("my.yaml").write_text(cobaya.yaml.yaml_dump(info))
 
 Parameters are called after their paths, ``clusters.wd1.distance_kpc`` becomes
 ``clusters_wd1_distance_kpc`` and ``b_arm_muG[3]`` becomes ``b_arm_muG_3``; priors are on the
@@ -236,7 +236,7 @@ def _likelihood_class() -> type:
             f"Cobaya cannot be imported ({error}): pip install 'diffaxion[adapters]'"
         ) from None
 
-    class DiffaxionLikelihood(Likelihood):  # type: ignore[misc]
+    class DiffaxionLikelihood(Likelihood):
         """ln L of an analysis, at values of its free parameters; derives ``g_GeV``."""
 
         configuration: str | None = None

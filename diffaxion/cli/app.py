@@ -13,6 +13,7 @@ from . import (
     joint,
     limit,
     limit_screening,
+    merge,
     plot,
     predict_conversion,
     predict_luminosity,
@@ -54,6 +55,7 @@ def build_app() -> Callable[..., Any]:
     app.add_typer(again, name="reproduce", help="The papers' numbers and figures.")
     reproduce.register(again)
     joint.register(app)
+    merge.register(app)
     forecast.register(app)
     info.register(app)
     plot.register(app)

@@ -189,11 +189,12 @@ class ArrayFolder:
 
     def save(self, index: int, result: Mapping[str, Any]) -> None:
         """Write the arrays of a task, completely or not at all."""
-        arrays = {name: np.asarray(value) for name, value in result.items()}
+        arrays: dict[str, Any] = {name: np.asarray(value) for name, value in result.items()}
+        arrays[_TAG] = np.array(self.tag)
 
         def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
-                np.savez(file, **arrays, **{_TAG: np.array(self.tag)})
+                np.savez(file, **arrays)
 
         atomic_write(self.path(index), write)
 

@@ -207,7 +207,9 @@ _COLUMNS = (
 def _join(parts: Sequence[LimitCurve]) -> LimitCurve:
     masses = np.concatenate([p.m_a_eV for p in parts])
     order = np.argsort(masses)
-    rows = {n: np.concatenate([getattr(p, n) for p in parts])[order] for n in _COLUMNS}
+    rows: dict[str, Any] = {
+        n: np.concatenate([getattr(p, n) for p in parts])[order] for n in _COLUMNS
+    }
     return LimitCurve(*_identity(parts[0]), masses[order], **rows)
 
 
@@ -380,9 +382,8 @@ def merge_posteriors(files: Sequence[str | Path]) -> MergedPosterior:
         draws, sampler["diverging"], sampler["saturated"], fixed=frozenset(values)
     )
     settings = {"chains": g.shape[0], "draws": g.shape[1], "seeds": list(seeds)}
-    posterior = Posterior(
-        draws, *(sampler[n] for n in _SAMPLER), convergence=convergence, settings=settings
-    )
+    flags: dict[str, Any] = {name: sampler[name] for name in _SAMPLER}
+    posterior = Posterior(draws, convergence=convergence, settings=settings, **flags)
     complete = convergence.converged and all(run["uniform_g"] for run in runs)
     record = {k: v for k, v in first["record"].items() if k != "seed"}
     record |= {"seed": None, "seeds": list(seeds), "merged": [str(r["path"]) for r in runs]}

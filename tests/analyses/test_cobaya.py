@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from diffaxion.analyses import cobaya_info, cobaya_names, cobaya_params, cobaya_prior
+from diffaxion.analyses.cobaya_likelihood import _configured_analysis
 from diffaxion.errors import ConfigurationError
 from diffaxion.parameters import Bindings, UniformRoot, parse_prior
 from tests import toy_analysis as toy
@@ -98,36 +99,45 @@ def test_outside_the_prior(model):
     assert model.logposterior([-1.0, 0.0, 1.0]).logpost == -np.inf
 
 
-@pytest.mark.slow
 @needs_cobaya
-def test_a_file_for_cobaya_builds_the_analysis_itself(tmp_path):
-    """Plain YAML: the likelihood reads the configuration and finds the same density."""
+def test_a_file_for_cobaya_builds_the_analysis_itself(monkeypatch):
+    """Plain YAML: the likelihood is found by its name and asks for the configured analysis."""
     from cobaya.model import get_model
     from cobaya.yaml import yaml_dump, yaml_load
 
-    from diffaxion.analyses import (
-        axion_priors,
-        joint_recipe,
-        joint_world,
-        load_configuration,
-        published_spectrum,
-    )
+    from diffaxion.analyses import cobaya_likelihood
 
+    asked = []
+
+    def configured(*options):
+        asked.append(options)
+        return toy.analysis()
+
+    monkeypatch.setattr(cobaya_likelihood, "_configured_analysis", configured)
+    text = yaml_dump(cobaya_info(toy.analysis(), "mine.toml", sampled=True))
+    built = get_model(yaml_load(text))
+    assert asked == [("mine.toml", "sampled")]
+    x = dict(zip(toy.PRIORS, (3.0, 0.2, 1.1), strict=True))
+    named = {cobaya_names(toy.analysis().data.bindings)[k]: v for k, v in x.items()}
+    z = toy.analysis().data.bindings.standardise(x)
+    np.testing.assert_allclose(built.loglikes(named)[0], toy.analysis().loglike(z), rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_the_configured_analysis_is_that_of_the_posteriors(tmp_path):
     path = tmp_path / "one.toml"
     path.write_text(
-        "[likelihoods]\ncmb = 'none'\n[model]\ntargets = ['wd1']\ndensity = 'ne2001'\n"
-        "[numerics]\nnodes = 100\nsampler_nodes = 24\nsampler_energies_per_bin = 1\n"
+        "[likelihoods]\ncmb = 'none'\n[model]\ntargets = ['wd1']\n[mass]\nfixed_eV = 3e-13\n"
         "[priors.'clusters.wd1.ln_luminosity']\ndist = 'normal'\nmean = 0.0\nsigma = 0.2\n"
     )
-    settings = load_configuration(path)
-    recipe = joint_recipe(settings, joint_world(settings), [published_spectrum("wd1")])
-    analysis = recipe.analysis(axion_priors(settings, True))
-    text = yaml_dump(cobaya_info(analysis, str(path), sampled=True))
-    built = get_model(yaml_load(text))
-    x = {"clusters.wd1.ln_luminosity": 0.1, "axion.u": 20.0, "axion.m_a_eV": 3e-13}
-    z = analysis.data.bindings.standardise(x)
-    named = {cobaya_names(analysis.data.bindings)[k]: v for k, v in x.items()}
-    np.testing.assert_allclose(built.loglikes(named)[0], analysis.data.loglike(z), rtol=1e-9)
+    sampled, fixed = (_configured_analysis(str(path), mass) for mass in ("sampled", "fixed"))
+    nuisance = "clusters.wd1.ln_luminosity"
+    assert sampled.names == (nuisance, "axion.u", "axion.m_a_eV")
+    assert fixed.names == (nuisance, "axion.u")
+    assert float(fixed.data.world.axion.m_a_eV) == 3e-13
+    assert [p.target for p in fixed.data.probes] == ["wd1"]
+    with pytest.raises(ConfigurationError, match=r"mass = 'sampeld'.*'sampled'"):
+        _configured_analysis(str(path), "sampeld")
 
 
 def test_without_cobaya_the_extra_is_named(monkeypatch):

@@ -67,8 +67,9 @@ def test_xray_limits_do_not_depend_on_the_number_of_tasks(tmp_path):
 
 @pytest.mark.slow
 def test_screening_limits_do_not_depend_on_the_number_of_tasks(tmp_path):
+    masses = "5e-13,1e-12"
     check(
-        ["limit", "screening", "--configuration", "parity", "--masses", RESONANT, "--quiet"],
+        ["limit", "screening", "--configuration", "parity", "--masses", masses, "--quiet"],
         tmp_path,
     )
 
