@@ -30,12 +30,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from diffaxion.analyses import (
-    build_analysis,
+    Recipe,
+    axion_priors,
     build_world,
+    configured_bindings,
+    coupling_moments,
     marginal_limits,
     parse_configuration,
     published_spectrum,
-    strength_moments,
     uniform_g_draws,
 )
 from diffaxion.errors import ConfigurationError
@@ -54,6 +56,7 @@ settings = parse_configuration(
     {
         "model": {"targets": ["quintuplet"]},
         "mass": {"prior_eV": [1e-13, 1e-11]},
+        "likelihoods": {"cmb": "none"},
         "numerics": {"sampler_nodes": 48, "sampler_energies_per_bin": 1},
         "priors": {
             "clusters.quintuplet.ln_luminosity": {"dist": "normal", "mean": 0.0, "sigma": 0.209},
@@ -64,7 +67,8 @@ settings = parse_configuration(
 )
 world = build_world(settings.model)
 spectra = [published_spectrum(target) for target in settings.model.targets]
-analysis = build_analysis(world, settings, spectra)
+recipe = Recipe(settings, world, spectra, cmb=None, cmb_points=None, surrogate=None)
+analysis = recipe.analysis(axion_priors(settings, sampled=True))
 
 for row in analysis.explain()[:-1]:
     print(f"{row['path']:36} {row['prior']:28} {row['unit']}")
@@ -77,7 +81,8 @@ for row in analysis.explain()[:-1]:
 print(analysis.explain()[-1])
 try:
     wrong = {"galaxy.field.outer.norm_y": {"dist": "normal", "mean": 1.0, "sigma": 0.1}}
-    build_analysis(world, settings.model_copy(update={"priors": wrong}), spectra)
+    misspelt = settings.model_copy(update={"priors": wrong})
+    configured_bindings(misspelt, world).check(world)
 except ConfigurationError as error:
     print(error)
 
@@ -146,14 +151,14 @@ plot_nuisances({n: posterior.draws[f"{n}_std"] for n in nuisances}, labels)
 
 # %%
 points = np.stack([posterior.flat(f"{n}_std") for n in analysis.names], axis=-1)
-score, information = (np.asarray(x) for x in strength_moments(analysis.data, jnp.asarray(points)))
+moments = coupling_moments(analysis.data, jnp.asarray(points))
 u_max = settings.coupling.u_max
-for limit in marginal_limits(score, information, u_max):
+for limit in marginal_limits(moments, u_max):
     shown = limit.reason or f"g < {limit.g_95_GeV * 1e12:.2f}e-12 GeV^-1 (95 %)"
     print(f"prior {limit.prior:32} {shown}")
 
 # %%
-index, g = uniform_g_draws(score, information, u_max, seed=1)
+index, g = uniform_g_draws(moments, u_max, seed=1)
 mass = posterior.flat("axion.m_a_eV")[index]
 fig, axes = plt.subplots()
 axes.hist(np.sqrt(posterior.flat("axion.u")), 30, density=True, histtype="step", label="$g^2$")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..inference.checkpoint import Checkpoint, pytree_hash
 from ..inference.limits import Q_95
 from ..inference.profile import ProfileResult
 from ..observables.world import World
+from ..provenance import config_hash
+from .analysis import Analysis
 from .config import Configuration
 from .impacts import ImpactRow
 from .joint_model import Recipe, joint_recipe, joint_world
@@ -145,7 +147,14 @@ def scan_signals(
     return scans
 
 
-def run_joint(configuration: Configuration, progress: Progress | None = None) -> JointResult:
+def run_joint(
+    configuration: Configuration,
+    progress: Progress | None = None,
+    folder: Path | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
+) -> JointResult:
     """Limit curves, posteriors and profile limits of a configuration.
 
     Parameters
@@ -154,6 +163,12 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
         Settings.
     progress : callable, optional
         Called with (step, fraction done).
+    folder : Path, optional
+        Where blocks of draws are kept while the chains run; nowhere by default.
+    resume : bool
+        Continue the chains that the folder holds.
+    force : bool
+        Resume although settings or versions differ; the result records it.
 
     Returns
     -------
@@ -164,6 +179,10 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
     ------
     ConfigurationError
         On unknown names or paths.
+    CheckpointError
+        If what the folder holds is another run.
+    RunInterrupted
+        On SIGINT or SIGTERM, after the block of draws has been kept.
 
     References
     ----------
@@ -183,23 +202,48 @@ def run_joint(configuration: Configuration, progress: Progress | None = None) ->
     spectra = [published_spectrum(t) for t in configuration.model.targets] if xray else []
     recipe = joint_recipe(configuration, world, spectra)
     lap("models")
+    identity = {"configuration": config_hash(configuration.model_dump())}
+
+    def keep(name: str, analysis: Analysis) -> Checkpoint | None:
+        if folder is None:
+            return None
+        data = {"data": pytree_hash(analysis.data)}
+        return Checkpoint(folder / name, identity | data, resume=resume, force=force)
+
     # Limits at fixed masses and the posteriors compile different programs: side by side they use
     # two cores.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        beside = pool.submit(limits_with_nuisances, recipe)
-        scans = {}
-        if xray:
-            report("limit curves", 0.0)
-            scans = scan_signals(world, configuration, spectra)
-            lap("limit curves")
-        runs = []
-        for kind in configuration.mass.posteriors:
-            runs.append(run_posterior(recipe, kind == "sampled", report))
-            lap(f"posterior, mass {kind}")
-        report("limits at fixed masses", 0.0)
-        curves = beside.result()
-        lap("limits at fixed masses")
+    beside = _Beside(lambda: limits_with_nuisances(recipe))
+    scans = {}
+    if xray:
+        report("limit curves", 0.0)
+        scans = scan_signals(world, configuration, spectra)
+        lap("limit curves")
+    runs = []
+    for kind in configuration.mass.posteriors:
+        runs.append(run_posterior(recipe, kind == "sampled", report, keep=keep))
+        lap(f"posterior, mass {kind}")
+    report("limits at fixed masses", 0.0)
+    curves = beside.result()
+    lap("limits at fixed masses")
     return JointResult(configuration, recipe, scans, curves, runs, seconds)
+
+
+class _Beside:
+    """A calculation in a thread that does not outlive an interrupted process."""
+
+    def __init__(self, work: Callable[[], list[NuisanceCurve]]) -> None:
+        self._future: Future[list[NuisanceCurve]] = Future()
+
+        def run() -> None:
+            try:
+                self._future.set_result(work())
+            except BaseException as error:
+                self._future.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def result(self) -> list[NuisanceCurve]:
+        return self._future.result()
 
 
 def limits_with_nuisances(recipe: Recipe) -> list[NuisanceCurve]:

@@ -171,7 +171,7 @@ def joint_recipe(configuration: Configuration, world: World, spectra: list[FluxS
     chosen = spectra if likelihoods.xray else []
     if likelihoods.cmb == "none":
         return Recipe(configuration, world, chosen, None, None, None)
-    from .recast_probe import BandpowerProbe, recast_probe
+    from .recast_probe import recast_probe
     from .recast_surrogate import build_surrogate
 
     probe: CmbProbe

@@ -12,16 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..constants import G_REF_GEV
-from ..inference.sample import Posterior
+from ..inference.checkpoint import Checkpoint
+from ..inference.posterior import Posterior
 from .analysis import MASS, STRENGTH, Analysis
 from .configured import axion_priors
 from .evidence import SavageDickey, savage_dickey
 from .joint_model import Recipe
-from .marginal import MarginalLimit, marginal_limits, uniform_g_draws
+from .marginal import MarginalLimit, marginal_limits, mixture_limit, uniform_g_draws
 from .moments import CouplingMoments, coupling_moments
 from .profile_nuisances import expected_strength
 
 Progress = Callable[[str, float], None]
+Keep = Callable[[str, Analysis], Checkpoint | None]
 # Draws whose one-dimensional posteriors enter the limits under other priors, and those at which
 # surrogates are compared with the direct models.
 _MIXTURE_DRAWS = 2000
@@ -102,7 +104,7 @@ def run_posterior(
     sampled: bool,
     report: Progress,
     start: dict[str, float] | None = None,
-    checkpoint: Any = None,
+    keep: Keep | None = None,
 ) -> PosteriorRun:
     """NUTS, gates, limits under four priors and evidence, at the fixed mass or with it sampled.
 
@@ -117,8 +119,8 @@ def run_posterior(
     start : dict of str to float, optional
         Values of nuisances by path where the chains start, usually the profile maximum; by
         default the centres of their priors.
-    checkpoint : Checkpoint, optional
-        Where blocks of draws are kept.
+    keep : callable, optional
+        (name, analysis) -> Checkpoint, where blocks of draws are kept, or None.
 
     Returns
     -------
@@ -133,6 +135,7 @@ def run_posterior(
     mass = None if sampled else configuration.mass.fixed_eV
     analysis = recipe.analysis(axion_priors(configuration, sampled), m_a_eV=mass)
     name = "sampled" if sampled else "fixed"
+    checkpoint = keep(name, analysis) if keep else None
     posterior, compile_s = _sample(analysis, recipe, sampled, report, start or {}, checkpoint)
     u_max, level = configuration.coupling.u_max, configuration.coupling.confidence
     z = posterior_draws(analysis, posterior)
@@ -202,7 +205,7 @@ def _sample(
     sampled: bool,
     report: Progress,
     start: dict[str, float],
-    checkpoint: Any,
+    checkpoint: Checkpoint | None,
 ) -> tuple[Posterior, float]:
     """Draws, and the time before the second chunk less that of a later one."""
     configuration, settings = recipe.configuration, recipe.configuration.sampler

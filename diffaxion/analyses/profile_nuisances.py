@@ -24,8 +24,9 @@ from .moments import CouplingMoments, coupling_moments_at
 # A uniform prior is a box in z; Phi(4) leaves out 3e-5 of it at each end.
 _BOX = 4.0
 # A parameter without penalty can have several local maxima (the distance of Westerlund 1 has, by
-# interference along the line): fits start from each of these values of its z.
-_BOX_STARTS = (-1.2, 1.2)
+# interference along the line): it is scanned on these values of its z for the starts of the fits.
+_SCAN = np.linspace(-3.0, 3.0, 25)
+_GRID = np.linspace(0.0, 6.0, 601)[1:]
 _ITERATIONS = 12
 _STEP = 1e-5
 
@@ -101,14 +102,10 @@ def _curvature(
     long to compile; Newton steps need them to a few digits only.
     """
     n, at = x.shape[0], np.array(moving)
-    steps = np.full(n, _STEP)
-    if data.order == 2:
-        # The log likelihood is exactly quadratic in the strength, so that its step may be large.
-        steps[0] = 1.0
-    nudges = np.diag(steps)[at]
+    nudges = _STEP * np.eye(n)[at]
     slope_of = jax.value_and_grad(lambda y: data.loglike(y[0], y[1:]))
     values, slopes = jax.vmap(slope_of)(jnp.concatenate([x[None], x + nudges]))
-    rows = (slopes[1:] - slopes[0])[:, at] / steps[at, None]
+    rows = (slopes[1:] - slopes[0])[:, at] / _STEP
     block = 0.5 * (rows + rows.T)
     return values[0], slopes[0], jnp.zeros((n, n)).at[np.ix_(at, at)].set(block)
 
@@ -210,58 +207,106 @@ def profile_over_nuisances(
     Rolke, Lopez & Conrad 2005, arXiv:physics/0403059; Cowan et al. 2011, arXiv:1007.1727.
     """
     masses = jnp.asarray(m_a_eV, float)
-    problem, starts = _problem(data)
-    here = coupling_moments_at(data, jnp.zeros((1, data.bindings.size)), masses)
-    scale = expected_strength(CouplingMoments(*(x[:, 0] for x in here)), data.order, q_threshold)
+    problem = _problem(data)
+    flat = np.flatnonzero(~np.asarray(problem.gaussian))
+    # The first row is the centre of all priors; then each flat parameter is scanned alone.
+    z = np.zeros((1 + flat.size * _SCAN.size, data.bindings.size))
+    for j, k in enumerate(flat):
+        z[1 + j * _SCAN.size : 1 + (j + 1) * _SCAN.size, k] = _SCAN
+    found = coupling_moments_at(data, jnp.asarray(z), masses)
+    moments = CouplingMoments(*(np.asarray(x) for x in found))
+    here = CouplingMoments(*(x[:, 0] for x in moments))
+    scale = np.asarray(expected_strength(here, data.order, q_threshold))
+    starts = _starts(moments, scale, flat, data)
     return _profile_masses(
-        problem, data, masses, scale, starts, jnp.asarray(q_threshold, float), data.order
+        problem,
+        data,
+        (masses, jnp.asarray(scale), *(jnp.asarray(x) for x in starts)),
+        jnp.asarray(q_threshold, float),
+        data.order,
     )
 
 
-def _problem(data: AnalysisData) -> tuple[Problem, Array]:
-    """The likelihood with its penalties and boxes, and the starts of its fits."""
+def _problem(data: AnalysisData) -> Problem:
+    """The likelihood with its penalties and boxes."""
     # The solver's own penalty is z^2/2: right for normal and log-normal priors, not for others.
     penalised = np.array([isinstance(p, Normal | LogNormal) for p in data.bindings.free_priors])
     penalised = penalised.astype(bool)
     box = np.where(penalised, np.inf, _BOX)
-    problem = Problem(profile_loglike, penalised, lower=-box, upper=box, expand=_expand)
-    # A signal of order 2 is flat at u = 0, and has its maximum on one side of it.
-    rows = [problem.start().at[0].set(1.0)]
-    for k in np.flatnonzero(~penalised):
-        ends = zip(_BOX_STARTS, (1.0, -1.0))
-        rows += [problem.start().at[1 + k].set(z).at[0].set(s) for z, s in ends]
-    if len(rows) == 1:
-        rows.append(problem.start().at[0].set(-1.0))
-    return problem, jnp.stack(rows)
+    return Problem(profile_loglike, penalised, lower=-box, upper=box, expand=_expand)
+
+
+def _starts(
+    moments: CouplingMoments, scale: np.ndarray, flat: np.ndarray, data: AnalysisData
+) -> tuple[np.ndarray, np.ndarray]:
+    """Starts of the maxima and of the crossings at n masses, shape (n, 3, 1 + K) each.
+
+    A maximum is sought on both sides of zero strength, because a signal of order 2 is flat there
+    in u; the flat parameters start where the scan finds the best fit of each sign. A crossing is
+    sought where the limit is weakest, expected or observed.
+    """
+    n, size = scale.size, data.bindings.size
+    unit = scale if data.order == 1 else np.sqrt(scale)
+    # ln L on grids of u of both signs, shape (n, rows, nodes).
+    grid = _GRID * unit[:, None, None]
+    rows = CouplingMoments(*(np.asarray(x)[..., None] for x in moments))
+    above, below = rows.log_like(grid), rows.log_like(-grid)
+    top = np.maximum(above.max(axis=-1), 0.0)
+    last = np.sum(
+        np.cumsum((above >= top[..., None] - 0.5 * Q_95)[..., ::-1], axis=-1) > 0, axis=-1
+    )
+    quiet = CouplingMoments(0.0 * rows.score, rows.information, 0.0 * rows.score_u, rows[3])
+    reach = np.sum(quiet.log_like(grid) >= -0.5 * Q_95, axis=-1)
+
+    def grid_best(side: np.ndarray) -> np.ndarray:
+        return _GRID[np.argmax(side.max(axis=1), axis=-1)][:, None]
+
+    figures = (above.max(axis=-1), below.max(axis=-1), last, reach)
+    best = [np.zeros((n, size)) for _ in figures]
+    for j, k in enumerate(flat):
+        block = slice(1 + j * _SCAN.size, 1 + (j + 1) * _SCAN.size)
+        for start, figure in zip(best, figures, strict=True):
+            start[:, k] = _SCAN[np.argmax(figure[:, block], axis=1)]
+    plus, minus, observed, expected = best
+    # In units of ``scale``; the strength of the highest point of each side.
+    sides = (grid_best(above), grid_best(below))
+    up, down = (x if data.order == 1 else x**2 for x in sides)
+    ones, nothing = np.ones((n, 1)), np.zeros((n, size))
+    maxima = [(ones, nothing), (up, plus), (-down, minus)]
+    crossings = [(ones, nothing), (ones, observed), (ones, expected)]
+    return tuple(  # type: ignore[return-value]
+        np.stack([np.concatenate(x, axis=1) for x in pairs], axis=1)
+        for pairs in (maxima, crossings)
+    )
 
 
 @eqx.filter_jit
 def _profile_masses(
     problem: Problem,
     shared: AnalysisData,
-    m_a_eV: Float[Array, " k"],
-    scale: Float[Array, " k"],
-    starts: Float[Array, "s n"],
+    per_mass: tuple[Array, Array, Array, Array],
     q_threshold: Float[Array, ""],
     order: int,
 ) -> ProfileResult:
     mixed = len(set(shared.orders)) > 1
 
-    def one(at: tuple[Array, Array]) -> ProfileResult:
+    def one(at: tuple[Array, Array, Array, Array]) -> ProfileResult:
+        mass, scale, starts, crossing_starts = at
         result = profile_limit(
             problem,
             _without_signal,
-            ProfileData(shared, *at, order),
+            ProfileData(shared, mass, scale, order),
             starts=starts,
-            crossing_starts=starts,
+            crossing_starts=crossing_starts,
             q_threshold=q_threshold,
             bands="self_consistent" if mixed else "constant",
             iterations=_ITERATIONS,
             differentiable=False,
+            widest=1.0,
         )
-        return _in_strength(result, at[1])
+        return _in_strength(result, scale)
 
-    return jax.lax.map(one, (m_a_eV, scale))
+    return jax.lax.map(one, per_mass)
 
 
 def _in_strength(result: ProfileResult, scale: Array) -> ProfileResult:

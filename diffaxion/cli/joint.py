@@ -43,6 +43,13 @@ def register(app: typer.Typer) -> None:
         ] = None,
         out: Out = None,
         overwrite: Overwrite = False,
+        resume: Annotated[
+            bool, typer.Option("--resume", help="Continue the run that --out holds.")
+        ] = False,
+        force: Annotated[
+            bool,
+            typer.Option("--force", help="Resume although versions or settings differ; recorded."),
+        ] = False,
         quiet: Quiet = False,
     ) -> None:
         """Posterior of coupling, mass and nuisances, limits, plots and report.
@@ -52,7 +59,8 @@ def register(app: typer.Typer) -> None:
         from ..analyses.checks import check_priors, check_spectra
         from ..analyses.config import load_configuration
         from ..analyses.joint import run_joint
-        from ..analyses.star_clusters import configured_world, published_spectrum
+        from ..analyses.joint_model import joint_world
+        from ..analyses.star_clusters import published_spectrum
         from ..products.joint_report import write_joint_products
         from ..provenance import prepare_output, provenance_record
         from ..runtime import enable_cache
@@ -60,24 +68,30 @@ def register(app: typer.Typer) -> None:
         settings = load_configuration(config)
         if seed is not None:
             settings = settings.model_copy(update={"seed": seed})
-        world = configured_world(settings)
-        spectra = [published_spectrum(t) for t in settings.model.targets]
-        check_spectra(world, spectra, settings.model.signal)
+        world = joint_world(settings)
+        targets = settings.model.targets if settings.likelihoods.xray else []
+        spectra = [published_spectrum(t) for t in targets]
+        if spectra:
+            check_spectra(world, spectra, settings.model.signal)
         check_priors(world, settings, spectra)
-        folder = prepare_output(out, "joint", overwrite=overwrite)
+        record = provenance_record(settings.seed, settings.model_dump())
+        folder = prepare_output(out, "joint", overwrite=overwrite, resume=resume)
         enable_cache()
         report = _progress(quiet)
-        result = run_joint(settings, report)
+        result = run_joint(settings, report, folder / "checkpoints", resume=resume, force=force)
         report("products", 0.0)
-        write_joint_products(
-            folder, result, provenance_record(settings.seed, settings.model_dump())
-        )
+        write_joint_products(folder, result, record)
         if not quiet:
             print(file=sys.stderr)
-        for limit in result.marginal:
-            shown = limit.reason or f"g < {limit.g_95_GeV:.3g} GeV^-1"
-            typer.echo(f"95 % limit, prior {limit.prior}: {shown}")
+        for run in result.runs:
+            where = "sampled" if run.m_a_eV is None else f"{run.m_a_eV:.3g} eV"
+            for limit in run.marginal:
+                shown = limit.reason or f"g < {limit.g_95_GeV:.3g} GeV^-1"
+                typer.echo(f"mass {where}, 95 % limit, prior {limit.prior}: {shown}")
         typer.echo(f"results in {folder}")
-        if not result.posterior.converged:
-            typer.echo("the posterior did not converge: " + "; ".join(result.posterior.reasons))
+        for run in result.runs:
+            if not run.posterior.converged:
+                why = "; ".join(run.posterior.reasons)
+                typer.echo(f"the posterior with mass {run.name} did not converge: {why}")
+        if not result.converged:
             raise typer.Exit(1)

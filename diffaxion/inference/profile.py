@@ -74,10 +74,12 @@ def _stages(
     starts: Array,
     crossing_starts: Array | None,
     numbers: Array,
+    widest: Array | float = jnp.inf,
 ) -> tuple[Solution, Array]:
     """All fits of one limit, as one loop over stages so that the likelihood compiles once.
 
-    ``numbers`` are the z of the crossings on Asimov data; the first is that of the limit too.
+    ``numbers`` are the z of the crossings on Asimov data; the first is that of the limit too. A
+    crossing starts z errors above its maximum, an error being ``widest`` at most.
     Returns the best solution of each stage, and whether the starts disagreed.
     """
     count = _MEDIAN + numbers.shape[0]
@@ -91,9 +93,8 @@ def _stages(
         simulated, crossing = k >= _IDEAL, (k == _END) | (k >= _MEDIAN)
         peak = _select(simulated, ideal, top)
         z = numbers[jnp.maximum(k - _MEDIAN, 0)]
-        goal = Goal(
-            (k == _TOP) | crossing, crossing, peak.value, 0.5 * z**2, peak.x[0], _error(peak)
-        )
+        error = jnp.minimum(_error(peak), widest)
+        goal = Goal((k == _TOP) | crossing, crossing, peak.value, 0.5 * z**2, peak.x[0], error)
         # A crossing starts at the nuisances of the maximum, and in further rows at those given.
         further, later = last.x, jnp.broadcast_to(null.x, starts.shape)
         if crossing_starts is not None:
@@ -101,7 +102,7 @@ def _stages(
         later = jnp.where(k >= _MEDIAN, later, null.x)
         rows = jnp.where(k == _END, further.at[0].set(top.x), later)
         rows = jnp.where(k <= _TOP, starts, rows)
-        above = peak.x[0] + z * _error(peak)
+        above = peak.x[0] + z * error
         strength = jnp.where(crossing, above, jnp.where(k == _TOP, rows[:, 0], 0.0))
         rows = rows.at[:, 0].set(strength)
         d = _select(simulated, asimov(null.x[1:], data), data)
@@ -212,6 +213,7 @@ def profile_limit(
     bands: Literal["constant", "self_consistent"] = "constant",
     iterations: int = 30,
     differentiable: bool = True,
+    widest: ArrayLike = jnp.inf,
 ) -> ProfileResult:
     """Upper limit on the strength with its expectation, differentiable to any order.
 
@@ -239,6 +241,9 @@ def profile_limit(
     differentiable : bool
         Whether derivatives follow the solutions; without them a long likelihood compiles in half
         the time. Static.
+    widest : float array, shape ()
+        Largest error of the strength that the start of a crossing may assume, where the maximum
+        is flat, as that of a quartic is.
 
     Returns
     -------
@@ -255,7 +260,7 @@ def profile_limit(
     steps = jnp.zeros(1) if bands == "constant" else jnp.array([0.0, -1.0, 1.0, 2.0])
     numbers = z + steps
     fixed = frozen((problem, data, rows, crossing_starts, numbers))
-    fits, several = _stages(asimov, iterations, *fixed)
+    fits, several = _stages(asimov, iterations, *fixed, frozen(jnp.asarray(widest, float)))
     null, top, end, _, *expected = (_pick(fits, k) for k in range(_MEDIAN + numbers.shape[0]))
 
     found = _Points(

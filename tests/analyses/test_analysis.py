@@ -10,12 +10,14 @@ from scipy.stats import norm
 
 from diffaxion.analyses import (
     Analysis,
-    build_analysis,
+    Recipe,
+    axion_priors,
     build_probe,
+    configured_bindings,
+    coupling_moments,
     load_configuration,
     logdensity,
     numpyro_model,
-    strength_moments,
 )
 from diffaxion.environments.galaxy import (
     Galaxy,
@@ -44,11 +46,12 @@ gradient = jax.jit(jax.grad(logdensity, argnums=1))
 @pytest.fixture(scope="module")
 def analysis():
     """The bundled configuration with other parameters of the field, on the sampler's grid."""
-    bundled = load_configuration()
+    bundled = load_configuration("xray")
     priors = {p: v for p, v in bundled.priors.items() if p not in NORMS} | SINGLE
     configuration = bundled.model_copy(update={"priors": priors})
     spectra = [models.spectrum(t) for t in models.TARGETS]
-    return build_analysis(models.world(), configuration, spectra)
+    recipe = Recipe(configuration, models.world(), spectra, None, None, None)
+    return recipe.analysis(axion_priors(configuration, sampled=True))
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +144,10 @@ def test_explain_lists_priors_and_what_is_cached(analysis):
     assert last["cached"] == {t: ["electrons", "field", "weights"] for t in models.TARGETS}
 
 
-def test_strength_moments_describe_the_likelihood_exactly(analysis):
+def test_moments_describe_the_likelihood_exactly(analysis):
     """ln L(a) = const + S a - I a^2/2 at fixed nuisances and mass."""
-    score, information = strength_moments(analysis.data, jnp.asarray(ATTEMPTS))
+    found = coupling_moments(analysis.data, jnp.asarray(ATTEMPTS))
+    score, information = found.score, found.information
     column = analysis.names.index("axion.u")
     for k, z in enumerate(ATTEMPTS):
         values = []
@@ -231,8 +235,7 @@ def test_stellar_nuisances_belong_to_the_anchored_signal(slab):
 
 
 def test_axion_paths_have_their_own_sections():
-    spectra = [models.spectrum("wd1")]
     for path, section in (("axion.u", "coupling"), ("axion.m_a_eV", "mass")):
         configuration = load_configuration().model_copy(update={"priors": {path: 1.0}})
         with pytest.raises(ConfigurationError, match=rf"\[{section}\]"):
-            build_analysis(models.world(), configuration, spectra)
+            configured_bindings(configuration, models.world())

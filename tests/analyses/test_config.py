@@ -23,7 +23,7 @@ def test_bundled_file_spells_out_the_defaults_of_the_schema():
 
 def test_bundled_priors_are_those_of_the_specification():
     """Luminosities of the paper with 5 % of stellar structure, n_e and field norms, distance."""
-    bindings = Bindings(load_configuration().priors)
+    bindings = Bindings(load_configuration("xray").priors)
     bindings.check(models.world())
     rows = {row.path: row for row in bindings.explain()}
     assert len(rows) == 7
@@ -44,7 +44,7 @@ def test_bundled_priors_are_those_of_the_specification():
 
 def test_commented_priors_of_the_bundled_file_are_valid():
     """A user who removes the comment signs gets a configuration that works."""
-    lines = default_configuration_text().splitlines()
+    lines = default_configuration_text("xray").splitlines()
     further = [x.removeprefix("# ") for x in lines if x.startswith('# "galaxy.')]
     assert len(further) == 3
     priors = tomllib.loads("[priors]\n" + "\n".join(further))["priors"]

@@ -13,13 +13,14 @@ from scipy.stats import truncnorm
 
 from diffaxion.analyses import (
     Analysis,
+    CouplingMoments,
     bayes_over_masses,
     build_probe,
+    coupling_moments,
     marginal_limits,
     profile_over_nuisances,
-    strength_moments,
+    uniform_g_draws,
 )
-from diffaxion.analyses.nuisances import uniform_g_draws
 from diffaxion.environments.galaxy import uniform_fractions
 from diffaxion.inference import Q_95
 from tests import xray_models as models
@@ -69,7 +70,7 @@ def repeated(values, count=500):
 def test_one_draw_against_quadrature(a_hat):
     """All four priors with an identical likelihood for every draw, to the grid's 1e-4."""
     score, information = moments(a_hat, SIGMA)
-    limits = marginal_limits(repeated(score), repeated(information), U_MAX)
+    limits = marginal_limits(CouplingMoments(repeated(score), repeated(information)), U_MAX)
     assert [m.prior.split()[0] for m in limits] == list(DENSITIES)
     for limit, (name, density) in zip(limits, DENSITIES.items(), strict=True):
         low = 0.01 if name == "log10_g" else 0.0
@@ -81,11 +82,11 @@ def test_one_draw_against_quadrature(a_hat):
 
 def test_closed_form_of_the_uniform_priors():
     """Prior sensitivity at zero signal: 1.045, 1.117, 1.183 in units of sigma_a^(1/4)."""
-    limits = marginal_limits(*map(repeated, moments(0.0, SIGMA)), U_MAX)
+    limits = marginal_limits(CouplingMoments(*map(repeated, moments(0.0, SIGMA))), U_MAX)
     found = [m.g_95_GeV / 1e-12 / SIGMA**0.25 for m in limits[:3]]
     np.testing.assert_allclose(found, [1.045, 1.117, 1.183], atol=1e-3)
     # With a prior uniform in a = g^4 the posterior is a normal cut at 0.
-    limits = marginal_limits(*map(repeated, moments(A_HAT, SIGMA)), U_MAX)
+    limits = marginal_limits(CouplingMoments(*map(repeated, moments(A_HAT, SIGMA))), U_MAX)
     a_95 = truncnorm.ppf(0.95, -A_HAT / SIGMA, np.inf, A_HAT, SIGMA)
     np.testing.assert_allclose(limits[2].g_95_GeV / 1e-12, a_95**0.25, rtol=2e-4)
 
@@ -93,7 +94,9 @@ def test_closed_form_of_the_uniform_priors():
 def test_draws_of_the_prior_against_quadrature():
     """Likelihoods that differ between draws: weights int pi L, the common factor kept."""
     scores, informations = moments([-100.0, 49.0, 400.0], [60.0, 163.0, 500.0])
-    limits = marginal_limits(repeated(scores), repeated(informations), U_MAX, prior_draws=True)
+    limits = marginal_limits(
+        CouplingMoments(repeated(scores), repeated(informations)), U_MAX, prior_draws=True
+    )
     for limit, (name, density) in zip(limits, DENSITIES.items(), strict=True):
         low = 0.01 if name == "log10_g" else 0.0
         expected = direct(density, scores, informations, low)
@@ -113,40 +116,42 @@ def test_draws_of_a_run_and_of_the_prior_agree():
         score, information = moments(A_HAT, SIGMA)
         return score * np.exp(x), information * np.exp(2.0 * x)
 
-    from_prior = marginal_limits(*at(log_l), U_MAX, prior_draws=True)
+    from_prior = marginal_limits(CouplingMoments(*at(log_l)), U_MAX, prior_draws=True)
     u = np.linspace(0.0, 60.0, 600)
     score, information = at(log_l)
     run = np.array(
         [np.trapezoid(np.exp(s * u**2 - 0.5 * i * u**4), u) for s, i in zip(score, information)]
     )
     chosen = rng.choice(log_l.size, 3000, p=run / run.sum())
-    from_run = marginal_limits(*at(log_l[chosen]), U_MAX)
+    from_run = marginal_limits(CouplingMoments(*at(log_l[chosen])), U_MAX)
     for one, two in zip(from_prior, from_run, strict=True):
         assert one.prior == two.prior
         np.testing.assert_allclose(one.g_95_GeV, two.g_95_GeV, rtol=0.02)
     # Draws with the headline prior have the same quantile.
-    index, g = uniform_g_draws(*at(log_l[chosen]), U_MAX, seed=1)
+    index, g = uniform_g_draws(CouplingMoments(*at(log_l[chosen])), U_MAX, seed=1)
     assert index.shape == g.shape == (3000,)
     np.testing.assert_allclose(np.quantile(g, 0.95), from_run[0].g_95_GeV, rtol=0.02)
-    np.testing.assert_array_equal(g, uniform_g_draws(*at(log_l[chosen]), U_MAX, seed=1)[1])
+    np.testing.assert_array_equal(
+        g, uniform_g_draws(CouplingMoments(*at(log_l[chosen])), U_MAX, seed=1)[1]
+    )
 
 
 def test_few_effective_draws_are_refused():
     """399 equal draws, or many of which few count, give no limit and a reason with the number."""
-    few = marginal_limits(*(np.full(399, x) for x in moments(A_HAT, SIGMA)), U_MAX)
+    few = marginal_limits(CouplingMoments(*(np.full(399, x) for x in moments(A_HAT, SIGMA))), U_MAX)
     assert all(np.isnan(m.g_95_GeV) for m in few)
     assert all("399 below 400" in m.reason for m in few)
     # Draws from the prior of which a handful fit an excess far better than the rest.
     scores, informations = moments(np.full(2000, 3000.0), np.full(2000, 100.0))
     scores[20:], informations[20:] = 1e-3 * scores[20:], 1e-6 * informations[20:]
-    lopsided = marginal_limits(scores, informations, U_MAX, prior_draws=True)
+    lopsided = marginal_limits(CouplingMoments(scores, informations), U_MAX, prior_draws=True)
     assert "below 400" in lopsided[0].reason
     np.testing.assert_allclose(lopsided[0].kish, 20.0, rtol=0.01)
 
 
 def test_a_posterior_that_does_not_end_is_refused():
     """No information at all: the end of the prior would be the limit."""
-    limits = marginal_limits(np.zeros(500), np.full(500, 1e-12), U_MAX)
+    limits = marginal_limits(CouplingMoments(np.zeros(500), np.full(500, 1e-12)), U_MAX)
     for limit in limits[:3]:
         assert np.isnan(limit.g_95_GeV)
         assert "u_max" in limit.reason
@@ -172,7 +177,8 @@ def by_distance(analysis):
     """Score and information on a grid of z of the distance, at ln L = 0 and one mass."""
     data = eqx.tree_at(lambda d: d.world.axion.m_a_eV, analysis.data, jnp.asarray(MASS))
     z = np.linspace(-4.0, 4.0, 401)
-    score, information = strength_moments(data, jnp.asarray(np.stack([z, 0 * z], axis=1)))
+    found = coupling_moments(data, jnp.asarray(np.stack([z, 0 * z], axis=1)))
+    score, information = found.score, found.information
     return z, np.asarray(score), np.asarray(information)
 
 
@@ -224,7 +230,7 @@ def test_profile_against_brute_force(analysis, by_distance):
     assert np.sum(falling[:-1] & ~falling[1:]) >= 1
     best, expected = weakest(score, information)
     _, median = weakest(np.zeros_like(score), information)
-    result = profile_over_nuisances(analysis, np.array([MASS]))
+    result = profile_over_nuisances(analysis.data, np.array([MASS]))
     limit = result.limit
     assert limit.status[0] == 0
     np.testing.assert_allclose(limit.a_95[0], expected, rtol=1e-3)

@@ -7,16 +7,13 @@ import pytest
 from diffaxion.analyses.analysis import AnalysisData
 from diffaxion.analyses.checks import check_priors
 from diffaxion.analyses.config import ModelSection, load_configuration, parse_configuration
-from diffaxion.analyses.nuisances import (
-    KISH_MIN,
-    marginal_limits,
-    profile_loglike,
-    uniform_g_draws,
-)
+from diffaxion.analyses.joint_model import joint_world
+from diffaxion.analyses.marginal import KISH_MIN, marginal_limits, uniform_g_draws
+from diffaxion.analyses.moments import CouplingMoments
+from diffaxion.analyses.profile_nuisances import ProfileData, profile_loglike
 from diffaxion.analyses.reproduce_xray import Row
 from diffaxion.analyses.star_clusters import (
     build_world,
-    configured_world,
     published_spectrum,
 )
 from diffaxion.environments.stars.clusters import luminosity_sigma_ln
@@ -29,14 +26,14 @@ DRAWS = 1000
 
 def _equal(a_hat, sigma):
     information = np.full(DRAWS, sigma**-2)
-    return a_hat * information, information
+    return CouplingMoments(a_hat * information, information)
 
 
 @pytest.mark.parametrize(("a_hat", "sigma"), [(30.0, 140.0), (-200.0, 140.0), (500.0, 100.0)])
 @pytest.mark.parametrize("prior_draws", [False, True])
 def test_equal_draws_give_the_closed_form(a_hat, sigma, prior_draws):
     """Without scatter of the nuisances the mixture is one Gaussian in a: quadrature in g."""
-    limits = marginal_limits(*_equal(a_hat, sigma), u_max=1600.0, prior_draws=prior_draws)
+    limits = marginal_limits(_equal(a_hat, sigma), u_max=1600.0, prior_draws=prior_draws)
     for found in limits[:3]:
         expected = gaussian_bayes_limit(a_hat, sigma, found.prior)
         np.testing.assert_allclose(found.g_95_GeV, 1e-12 * float(expected.G), rtol=2e-4)
@@ -59,16 +56,16 @@ def test_two_kinds_of_draws_against_direct_quadrature():
     # draws therefore mean that the prior of the nuisances was 1/run.
     mixture = np.cumsum(new[0] / run[0] + new[1] / run[1])
     expected = np.interp(0.95, mixture / mixture[-1], g) * 1e-12
-    found = marginal_limits(score, information, u_max=1600.0)[0]
+    found = marginal_limits(CouplingMoments(score, information), u_max=1600.0)[0]
     np.testing.assert_allclose(found.g_95_GeV, expected, rtol=2e-3)
-    index, draws = uniform_g_draws(score, information, 1600.0, seed=3)
+    index, draws = uniform_g_draws(CouplingMoments(score, information), 1600.0, seed=3)
     share = (new[1].sum() / run[1]) / (new[1].sum() / run[1] + new[0].sum() / run[0])
     np.testing.assert_allclose(np.mean(kind[index]), share, atol=0.01)
     np.testing.assert_allclose(np.quantile(draws, 0.95), expected, rtol=0.05)
 
 
 def test_open_end_of_the_prior_is_refused():
-    limits = marginal_limits(np.zeros(DRAWS), np.full(DRAWS, 1e-12), u_max=1600.0)
+    limits = marginal_limits(CouplingMoments(np.zeros(DRAWS), np.full(DRAWS, 1e-12)), u_max=1600.0)
     for found in limits:
         assert np.isnan(found.g_95_GeV)
         assert "raise coupling.u_max" in found.reason
@@ -77,14 +74,16 @@ def test_open_end_of_the_prior_is_refused():
 def test_few_effective_draws_are_refused():
     """One draw in fifty carries nearly all the weight of a prior uniform in g."""
     information = np.where(np.arange(DRAWS) % 50, 1e-2, 1e14)
-    found = marginal_limits(np.zeros(DRAWS), information, u_max=1600.0)[0]
+    found = marginal_limits(CouplingMoments(np.zeros(DRAWS), information), u_max=1600.0)[0]
     assert found.kish < KISH_MIN
     assert "effective number" in found.reason
 
 
 def test_fixed_values_reach_the_world_of_every_curve():
-    settings = parse_configuration({"priors": {"clusters.wd1.distance_kpc": 3.0}})
-    world = configured_world(settings)
+    settings = parse_configuration(
+        {"priors": {"clusters.wd1.distance_kpc": 3.0}, "likelihoods": {"cmb": "none"}}
+    )
+    world = joint_world(settings)
     np.testing.assert_allclose(world.clusters["wd1"].distance_kpc, 3.0)
     np.testing.assert_allclose(build_world(settings.model).clusters["wd1"].distance_kpc, 2.6)
 
@@ -115,12 +114,13 @@ def test_one_sided_prior_has_its_own_penalty_in_a_profile():
         z = prior.to_standard(jnp.asarray(16.7 + 2.0 * x))
         np.testing.assert_allclose(prior.penalty(z), 0.5 * x**2, atol=1e-9)
         shared = AnalysisData(build_world(ModelSection()), bindings, (), (), ())
-        found = profile_loglike(jnp.ones(()), z[None], (shared, jnp.asarray(1e-12)))
+        data = ProfileData(shared, jnp.asarray(1e-12), jnp.ones(()), 1)
+        found = profile_loglike(jnp.ones(()), z[None], data)
         np.testing.assert_allclose(found, -0.5 * x**2, atol=1e-9)
 
 
 def test_widths_of_the_bundled_configuration():
-    priors = load_configuration().priors
+    priors = load_configuration("xray").priors
     for target in ("quintuplet", "wd1"):
         found = priors[f"clusters.{target}.ln_luminosity"]["sigma"]
         np.testing.assert_allclose(found, luminosity_sigma_ln(target), atol=5e-4)
