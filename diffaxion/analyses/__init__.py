@@ -18,6 +18,7 @@ from .forecast import (
     run_forecast,
 )
 from .forecast_xray import expected_g, linear_signal, linearise
+from .impacts import ImpactRow, limit_at_fixed_nuisances, nuisance_impacts, run_impacts
 from .joint import JointResult, NuisanceCurve, limits_with_nuisances, run_joint, scan_signals
 from .joint_model import Recipe, joint_recipe, joint_world
 from .joint_posterior import ModelError, PosteriorRun, model_error, run_posterior
@@ -79,6 +80,7 @@ __all__ = [
     "ForecastConfiguration",
     "ForecastPart",
     "GradientMap",
+    "ImpactRow",
     "JointResult",
     "MarginalLimit",
     "MassScan",
@@ -121,6 +123,7 @@ __all__ = [
     "forecast_names",
     "joint_recipe",
     "joint_world",
+    "limit_at_fixed_nuisances",
     "limit_curves",
     "limits_with_nuisances",
     "linear_signal",
@@ -132,6 +135,7 @@ __all__ = [
     "marginal_limits",
     "model_error",
     "noise_data",
+    "nuisance_impacts",
     "null_test",
     "numpyro_model",
     "parse_configuration",
@@ -147,6 +151,7 @@ __all__ = [
     "recast_probe",
     "response_curve",
     "run_forecast",
+    "run_impacts",
     "run_joint",
     "run_posterior",
     "run_screening_limits",

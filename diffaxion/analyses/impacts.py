@@ -137,7 +137,8 @@ def nuisance_impacts(
         padded = np.concatenate([block, np.repeat(block[-1:], _BLOCK - len(block), axis=0)])
         found = coupling_moments(data, jnp.asarray(padded))
         blocks.append([np.broadcast_to(x, _BLOCK)[: len(block)] for x in found])
-    moments = CouplingMoments(*(np.concatenate(x) for x in zip(*blocks, strict=True)))
+    joined = (jnp.asarray(np.concatenate(x)) for x in zip(*blocks, strict=True))
+    moments = CouplingMoments(*joined)
     up, down = np.split(np.log(limit_at_fixed_nuisances(moments, q_threshold)), 2)
     # g is the root of u; without sensitivity there is no limit, and nothing moves it.
     known = np.isfinite(up) & np.isfinite(down)

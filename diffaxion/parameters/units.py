@@ -117,7 +117,7 @@ def latex_label(path: str) -> str:
     owner = steps[-2].split("[")[0] + " " if len(steps) > 1 else ""
     index = path[path.rindex("[") :] if path.endswith("]") else ""
     if name in SYMBOLS:
-        return f"{owner}${SYMBOLS[name]}${index}{unit}".replace("_", " ")
+        return f"{owner.replace('_', ' ')}${SYMBOLS[name]}${index}{unit}"
     bare = name if suffix is None else name[: -len(suffix) - 1]
     symbol, _, rest = bare.partition("_")
     if len(symbol) == 1 and rest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from ..analyses.analysis import MASS, STRENGTH
@@ -200,7 +201,7 @@ def standardised_draws(run: PosteriorRun) -> dict[str, np.ndarray]:
         if name in (MASS, STRENGTH):
             continue
         if run.headline:
-            found[name] = np.asarray(prior.to_standard(run.headline[name]))
+            found[name] = np.asarray(prior.to_standard(jnp.asarray(run.headline[name])))
         else:
             found[name] = run.posterior.flat(f"{name}_std")
     return found

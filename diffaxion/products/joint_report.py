@@ -98,7 +98,7 @@ def report_sections(
     ----------
     Those printed in the last section.
     """
-    sections = {
+    sections: dict[str, Any] = {
         "What was done, and the verdict": _verdict(result, summaries),
         "Limits": _limits(result, images),
         "Priors of the coupling": _priors(result, summaries),
@@ -180,7 +180,7 @@ def _limits(result: JointResult, images: Mapping[str, bytes]) -> list[Any]:
 def _priors(result: JointResult, summaries: list[dict[str, Any]]) -> list[Any]:
     items: list[Any] = []
     for run, summary in zip(result.runs, summaries, strict=True):
-        items.append(prior_sensitivity_table(summary["prior_table"], _where(run).capitalize()))
+        items.append(prior_sensitivity_table(summary["prior_table"], f"Posterior, {_where(run)}"))
         e = summary["evidence"]
         if e["ln_b01"] is not None:
             items.append(

@@ -51,13 +51,20 @@ def _smooth(counts: np.ndarray) -> np.ndarray:
 def _simple_corner(figure: Figure, table: np.ndarray, texts: list[str]) -> None:
     """Histograms on the diagonal, density with 68% and 95% contours below it."""
     n = table.shape[1]
-    grid = figure.add_gridspec(n, n)
+    # Fixed margins: an automatic layout would draw every panel several times to find them.
+    width = figure.get_figwidth()
+    left, end = 0.95 / width, 1.0 - 0.12 / width
+    grid = figure.add_gridspec(
+        n, n, left=left, bottom=left, right=end, top=end, wspace=0.07, hspace=0.07
+    )
     ranges = [tuple(np.quantile(table[:, k], (0.001, 0.999))) for k in range(n)]
     ranges = [(a, b) if b > a else (a - 0.5, b + 0.5) for a, b in ranges]
     for row in range(n):
         for column in range(row + 1):
             axes: Any = figure.add_subplot(grid[row, column])
-            axes.set_xlim(ranges[column])
+            axes.minorticks_off()
+            axes.locator_params(nbins=3)
+            axes.tick_params(labelsize=8.5)
             if row == column:
                 axes.hist(
                     table[:, row], bins=25, range=ranges[row], histtype="step",
@@ -65,27 +72,32 @@ def _simple_corner(figure: Figure, table: np.ndarray, texts: list[str]) -> None:
                 )  # fmt: skip
                 axes.set_yticks([])
             else:
-                counts, x, y = np.histogram2d(
-                    table[:, column], table[:, row], bins=22,
-                    range=[ranges[column], ranges[row]],
-                )  # fmt: skip
-                counts = _smooth(_smooth(counts))
-                cx, cy = 0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1])
-                axes.pcolormesh(x, y, counts.T, cmap="Greys", rasterized=True)
-                levels = _levels(counts, (0.68, 0.95))
-                if levels[1] > levels[0] > 0:
-                    axes.contour(cx, cy, counts.T, levels, colors=SERIES[0][0], linewidths=1.0)
+                _pair(axes, table[:, column], table[:, row], [ranges[column], ranges[row]])
                 axes.set_ylim(ranges[row])
+            axes.set_xlim(ranges[column])
             if row == n - 1:
                 axes.set_xlabel(texts[column])
+                axes.xaxis.set_label_coords(0.5, -0.36)
                 axes.tick_params(axis="x", labelrotation=40)
             else:
-                axes.set_xticklabels([])
+                axes.tick_params(labelbottom=False)
             if column == 0 and row > 0:
                 axes.set_ylabel(texts[row])
-            elif column > 0:
-                axes.set_yticklabels([])
-    figure.align_labels()
+                axes.yaxis.set_label_coords(-0.36, 0.5)
+            else:
+                axes.tick_params(labelleft=False)
+
+
+def _pair(axes: Any, x: np.ndarray, y: np.ndarray, ranges: list[tuple[float, ...]]) -> None:
+    """Density of two parameters with the contours of 68% and 95%."""
+    counts, at_x, at_y = np.histogram2d(x, y, bins=22, range=ranges)
+    counts = _smooth(_smooth(counts))
+    image = {"origin": "lower", "aspect": "auto", "cmap": "Greys", "interpolation": "nearest"}
+    axes.imshow(counts.T, extent=(*at_x[[0, -1]], *at_y[[0, -1]]), **image)
+    levels = _levels(counts, (0.68, 0.95))
+    if levels[1] > levels[0] > 0:
+        centres = (0.5 * (e[1:] + e[:-1]) for e in (at_x, at_y))
+        axes.contour(*centres, counts.T, levels, colors=SERIES[0][0], linewidths=1.0)
 
 
 @styled
@@ -127,8 +139,7 @@ def plot_corner(
     # Many panels are smaller, so that the text of a figure that is scaled to a page stays legible.
     panel = 1.55 if use_corner or len(names) <= 6 else 1.2
     size = 1.2 + panel * len(names)
-    # corner sets the margins itself.
-    figure = new_figure(size, size, layout=None if use_corner else "constrained")
+    figure = new_figure(size, size, layout=None)
     if not use_corner:
         _simple_corner(figure, table, texts)
         return figure
