@@ -28,10 +28,10 @@ from ..inference.toys import (
     pull_summary,
 )
 from .analysis import Analysis, AnalysisData
-from .calibration import Report, Vectors, at_mass, expected_u, probe_responses, simulate, vectors_of
 from .coupling_fit import fit_coupling
 from .moments import CouplingMoments
-from .profile_nuisances import expected_strength, profile_over_nuisances
+from .prior_bank import Report, Vectors, at_mass, expected_u, probe_responses, simulate, vectors_of
+from .profile_nuisances import profile_over_nuisances
 
 SIGMAS = (-1.0, 0.0, 1.0, 2.0)
 LEVEL = 0.95
@@ -107,12 +107,13 @@ def asimov_limits(data: AnalysisData, q_threshold: float = Q_95) -> np.ndarray:
     return np.array([float(expected_strength(moments, 1, x)) for x in levels])
 
 
-def _centre(data: AnalysisData) -> tuple[Array, ...]:
+def centre_responses(data: AnalysisData) -> tuple[Array, ...]:
+    """Response of each probe at the centre of all priors, shape (n,)."""
     return tuple(r[0] for r in probe_responses(data, jnp.zeros((1, data.bindings.size))))
 
 
 def _centre_moments(data: AnalysisData) -> CouplingMoments:
-    return vectors_of(data).moments(_centre(data), [p.data for p in data.points])
+    return vectors_of(data).moments(centre_responses(data), [p.data for p in data.points])
 
 
 def _keys(seed: int, number: int, toys: int) -> Array:
@@ -122,7 +123,7 @@ def _keys(seed: int, number: int, toys: int) -> Array:
 def _truths(data: AnalysisData, toys: int, seed: int, drawn: bool) -> tuple[Array, ...]:
     """Responses behind each toy: those of the centre, or of draws from the priors."""
     if not drawn:
-        return tuple(jnp.broadcast_to(r, (toys, *r.shape)) for r in _centre(data))
+        return tuple(jnp.broadcast_to(r, (toys, *r.shape)) for r in centre_responses(data))
     count = min(toys, _TRUTHS)
     z = np.random.default_rng([seed, 2]).normal(size=(count, data.bindings.size))
     rows = probe_responses(data, jnp.asarray(z))
@@ -237,7 +238,9 @@ def fixed_toys(
     """
     truths = _truths(data, toys, seed, drawn)
     keys = _keys(seed, number, toys)
-    found = _toy_moments(vectors_of(data), keys, jnp.asarray(u, float), truths, _centre(data))
+    found = _toy_moments(
+        vectors_of(data), keys, jnp.asarray(u, float), truths, centre_responses(data)
+    )
     moments = CouplingMoments(*(np.asarray(x) for x in found))
     return fit_coupling(moments, u, expected_u(data))
 
@@ -399,7 +402,7 @@ def run_coverage(
     for number, (mass, k) in enumerate(jobs):
         data = at_mass(analysis.data, mass)
         asimov = asimov_limits(data)
-        u = _strength(g_GeV, k, float(asimov[1]))
+        u = strength_of(g_GeV, k, float(asimov[1]))
         fit = fixed_toys(data, u, toys, seed=seed, number=number, drawn=drawn)
         rows.append(coverage_row(fit, mass, u, truth, asimov))
         tell("toys", (number + 1) / len(jobs))
@@ -419,133 +422,9 @@ def _strength_count(g_GeV: Any) -> int:
     return len(_MULTIPLES) if g_GeV is None else len(g_GeV)
 
 
-def _strength(g_GeV: Any, k: int, median: float) -> float:
+def strength_of(g_GeV: Any, k: int, median: float) -> float:
     """k-th true u; couplings below zero mean a negative u."""
     if g_GeV is None:
         return _MULTIPLES[k] * median
     g = float(g_GeV[k]) / G_REF_GEV
     return g * abs(g)
-
-
-@dataclass(frozen=True)
-class InjectionRow:
-    """One injected coupling: in the observed data, and in simulated ones.
-
-    Attributes
-    ----------
-    m_a_eV, u : float
-        Mass [eV] and injected u = (g/1e-12 GeV^-1)^2.
-    observed : ToyFit
-        Fit of the observed data plus the expected signal, fields of shape (1,).
-    coverage : Estimate
-        Fraction of simulated data sets whose limit lies at or above the injected u.
-    pulls : PullSummary
-        Signed roots of the simulated data sets.
-    u_hat, u_95 : array, shape (3,)
-        16, 50 and 84 % quantiles of the recovered u and of its limit.
-    ts : float
-        Median test statistic for a signal.
-    """
-
-    m_a_eV: float
-    u: float
-    observed: ToyFit
-    coverage: Estimate
-    pulls: PullSummary
-    u_hat: np.ndarray
-    u_95: np.ndarray
-    ts: float
-
-    @property
-    def g_GeV(self) -> float:
-        """Injected coupling [GeV^-1]."""
-        return float(np.sqrt(abs(self.u))) * G_REF_GEV
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """One sentence for each gate that failed."""
-        where, number = f"for g = {self.g_GeV:.3g} GeV^-1", self.coverage.number
-        figures = (
-            ("recovery", "coverage", self.coverage.value - LEVEL, np.sqrt(LEVEL * (1.0 - LEVEL))),
-            ("pull_mean", "mean pull", self.pulls.mean.value, 1.0),
-            ("pull_width", "width of the pulls - 1", self.pulls.width.value - 1.0, np.sqrt(0.5)),
-        )
-        found = []
-        for goal, name, departure, spread in figures:
-            most = tolerance(goal, float(spread) / np.sqrt(number))
-            if abs(departure) > most:
-                found.append(f"{name} {where} is off by {departure:+.4f}, more than {most:.4f}")
-        return tuple(found)
-
-
-def run_injection(
-    analysis: Analysis,
-    m_a_eV: float,
-    *,
-    g_GeV: Any = None,
-    toys: int = 5000,
-    seed: int = 0,
-    report: Report | None = None,
-) -> list[InjectionRow]:
-    """Recovery of injected signals, nuisances at the centre of their priors.
-
-    Parameters
-    ----------
-    analysis : Analysis
-        World, priors and data; neither coupling nor mass may be bound.
-    m_a_eV : float
-        Mass [eV].
-    g_GeV : array, shape (k,), optional
-        Injected couplings [GeV^-1]; default zero and the expected limit.
-    toys : int
-        Simulated data sets for each.
-    seed : int
-        Seed.
-    report : callable, optional
-        Called with (step, fraction done).
-
-    Returns
-    -------
-    list of InjectionRow
-        One per coupling.
-
-    Raises
-    ------
-    ConfigurationError
-        If the number of toys is below 1, or coupling or mass are bound.
-
-    References
-    ----------
-    Barndorff-Nielsen 1986, Biometrika 73, 307 (signed likelihood root).
-    """
-    if toys < 1:
-        raise ConfigurationError(f"toys = {toys}: expected at least 1")
-    data = at_mass(analysis.data, m_a_eV)
-    vectors, centre = vectors_of(data), _centre(data)
-    median = float(asimov_limits(data)[1])
-    truths = (
-        [0.0, median] if g_GeV is None else [_strength(g_GeV, k, median) for k in range(len(g_GeV))]
-    )
-    rows = []
-    for number, u in enumerate(truths):
-        added = [
-            p.data + (u * abs(u) ** (n - 1)) * r
-            for n, p, r in zip(data.orders, data.points, centre, strict=True)
-        ]
-        one = CouplingMoments(*(np.asarray(x)[None] for x in vectors.moments(centre, added)))
-        fit = fixed_toys(data, u, toys, seed=seed, number=number)
-        quantiles = (np.quantile(x, [0.16, 0.5, 0.84]) for x in (fit.a_hat, fit.a_95))
-        rows.append(
-            InjectionRow(
-                float(m_a_eV),
-                u,
-                fit_coupling(one, u, median),
-                coverage(fit),
-                pull_summary(fit),
-                *quantiles,
-                float(np.median(fit.ts)),
-            )
-        )
-        if report is not None:
-            report("injections", (number + 1) / len(truths))
-    return rows

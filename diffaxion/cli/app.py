@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from . import (
+    calibrate,
     forecast,
     info,
     joint,
@@ -54,6 +55,9 @@ def build_app() -> Callable[..., Any]:
     again = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(again, name="reproduce", help="The papers' numbers and figures.")
     reproduce.register(again)
+    checks = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(checks, name="calibrate", help="Calibration by simulated data.")
+    calibrate.register(checks)
     joint.register(app)
     merge.register(app)
     forecast.register(app)

@@ -298,7 +298,7 @@ class MergedPosterior:
         }
 
 
-def _read_posterior(path: Path) -> dict[str, Any]:
+def read_posterior(path: Path) -> dict[str, Any]:
     """Arrays and provenance of one file."""
     import h5py
 
@@ -346,7 +346,7 @@ def merge_posteriors(files: Sequence[str | Path]) -> MergedPosterior:
     ----------
     Vehtari et al. 2021, arXiv:1903.08008 (convergence of several chains).
     """
-    runs = [_read_posterior(Path(f)) for f in files]
+    runs = [read_posterior(Path(f)) for f in files]
     first = runs[0]
     seeds: dict[Any, Path] = {}
     for run in runs:
