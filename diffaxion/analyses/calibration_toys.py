@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from ..constants import G_REF_GEV
 from ..errors import ConfigurationError
-from ..inference.limits import Q_95, LimitStatus
+from ..inference.limits import Q_95
 from ..inference.toys import (
     Estimate,
     PullSummary,
@@ -31,7 +31,7 @@ from .analysis import Analysis, AnalysisData
 from .coupling_fit import fit_coupling
 from .moments import CouplingMoments
 from .prior_bank import Report, Vectors, at_mass, expected_u, probe_responses, simulate, vectors_of
-from .profile_nuisances import profile_over_nuisances
+from .profile_nuisances import expected_strength, profile_over_nuisances
 
 SIGMAS = (-1.0, 0.0, 1.0, 2.0)
 LEVEL = 0.95
@@ -45,6 +45,8 @@ GOALS = {
     "median": 0.015,
     "one_sigma": 0.02,
 }
+# Newton decrement and residual of ln L that moves no limit by 0.1 %; a curve is held to less.
+_RESIDUAL = 1e-3
 _TRUTHS = 1000  # distinct draws of the nuisances behind toys with drawn ones
 
 
@@ -292,17 +294,18 @@ def profiled_toys(
     for k in range(toys):
         points = tuple(p.with_data(x[k]) for p, x in zip(data.points, sets, strict=True))
         toy = eqx.tree_at(lambda d: d.points, data, points)
-        limit = profile_over_nuisances(toy, np.array([m_a_eV])).limit
-        good = {int(LimitStatus.OK), int(LimitStatus.NEGATIVE_LIMIT)}
-        figures = (limit.a_hat, limit.sigma, limit.a_95, limit.ts)
-        rows.append([float(x[0]) for x in figures] + [float(int(limit.status[0]) in good)])
+        found = profile_over_nuisances(toy, np.array([m_a_eV]))
+        limit = found.limit
+        figures = (limit.a_hat, limit.sigma, limit.a_95, limit.ts, found.decrement, found.residual)
+        rows.append([float(x[0]) for x in figures])
         tell("profiles", (k + 1) / toys)
-    a_hat, sigma, a_95, ts, fine = np.array(rows).T
+    a_hat, sigma, a_95, ts, decrement, residual = np.array(rows).T
+    fine = np.isfinite(a_95) & (decrement < _RESIDUAL) & (np.abs(residual) < _RESIDUAL)
     if data.order == 2:
         a_hat, a_95 = (np.sign(x) * np.sqrt(np.abs(x)) for x in (a_hat, a_95))
         sigma = np.full(toys, np.nan)
     nothing = np.full(toys, np.nan)
-    return ToyFit(np.full(toys, float(u)), a_hat, sigma, a_95, nothing, ts, fine > 0.0)
+    return ToyFit(np.full(toys, float(u)), a_hat, sigma, a_95, nothing, ts, fine)
 
 
 def coverage_row(
