@@ -24,8 +24,14 @@ from .joint_model import Recipe, joint_recipe, joint_world
 from .joint_posterior import ModelError, PosteriorRun, model_error, run_posterior
 from .limit_curves import MassScan, limit_curves, response_curve
 from .marginal import MarginalLimit, bayes_over_masses, marginal_limits, uniform_g_draws
-from .moments import CouplingMoments, coupling_moments, coupling_moments_at
-from .profile_nuisances import expected_strength, profile_loglike, profile_over_nuisances
+from .moments import (
+    CouplingMoments,
+    coupling_moments,
+    coupling_moments_at,
+    expected_strength,
+    moments_of,
+)
+from .profile_nuisances import profile_loglike, profile_over_nuisances
 from .recast_curve import SmoothLimit, smooth_limit
 from .recast_probe import (
     BandpowerProbe,
@@ -36,6 +42,7 @@ from .recast_probe import (
     screening_part,
 )
 from .recast_surrogate import build_surrogate
+from .sampling import sample_density
 from .screening import screening_curve, screening_spectrum, screening_terms, screening_world
 from .screening_config import ScreeningSection, screening_section
 from .screening_data import (
@@ -134,6 +141,7 @@ __all__ = [
     "loglike_rows",
     "marginal_limits",
     "model_error",
+    "moments_of",
     "noise_data",
     "nuisance_impacts",
     "null_test",
@@ -155,6 +163,7 @@ __all__ = [
     "run_joint",
     "run_posterior",
     "run_screening_limits",
+    "sample_density",
     "sampler_error",
     "savage_dickey",
     "scan_signals",

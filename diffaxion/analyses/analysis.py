@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from ..environments.galaxy.base import MagneticField
 from ..environments.galaxy.field_table import FieldTable, tabulate_field
 from ..errors import ConfigurationError
+from ..inference.posterior import Posterior
 from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum, responses_together
@@ -261,11 +262,29 @@ class Analysis:
         }
         return [*rows, {"cached": cached}]
 
-    def sample(self, key: Array, **settings: Any) -> Any:
-        """Posterior draws by NUTS; see :func:`diffaxion.inference.sample.sample`."""
-        from ..inference.sample import sample
+    def sample(
+        self, key: Array, initial: Mapping[str, Any] | None = None, **settings: Any
+    ) -> Posterior:
+        """Posterior draws by NUTS; see :func:`diffaxion.inference.sample.sample`.
 
-        return sample(numpyro_model, (self.data,), key, **settings)
+        Parameters
+        ----------
+        key : PRNG key
+            Randomness.
+        initial : mapping of str to float, optional
+            Values of parameters, by path, where the chains start; the medians of the priors by
+            default.
+        **settings
+            Of the sampler, and ``progress``, ``gates``, ``checkpoint``.
+
+        Returns
+        -------
+        Posterior
+            Draws of every path, and of its standard normal as ``<path>_std``.
+        """
+        from .sampling import sample_density
+
+        return sample_density(self.data, key, initial, **settings)
 
 
 def _absorbing(probe: Any, bound: Sequence[str]) -> Any:

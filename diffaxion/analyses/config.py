@@ -85,7 +85,7 @@ class NumericsSection(_Section):
 
     nodes: int = Field(default=2000, ge=50)
     energies_per_bin: int = Field(default=5, ge=1, le=20)
-    sampler_nodes: int = Field(default=96, ge=16)
+    sampler_nodes: int = Field(default=48, ge=16)
     sampler_energies_per_bin: int = Field(default=2, ge=1, le=20)
     smoothing_kpc: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.05, 0.1, 0.2)
     field_structure_above_eV: float = Field(default=1e-10, gt=0)

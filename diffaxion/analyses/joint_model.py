@@ -16,12 +16,13 @@ from ..observables.world import World
 from .analysis import MASS, Analysis
 from .config import Configuration
 from .configured import configured_bindings
+from .recast_probe import BandpowerProbe, RecastProbe, bandpower_probe, recast_probe
+from .recast_surrogate import SurrogateProbe, build_surrogate
 from .screening import screening_world
 from .screening_run import screening_data
 from .star_clusters import FluxSpectrum, build_probe, build_world
 
-CmbProbe = Any
-SurrogateProbe = Any
+CmbProbe = RecastProbe | BandpowerProbe
 
 
 def joint_world(configuration: Configuration) -> World:
@@ -171,14 +172,12 @@ def joint_recipe(configuration: Configuration, world: World, spectra: list[FluxS
     chosen = spectra if likelihoods.xray else []
     if likelihoods.cmb == "none":
         return Recipe(configuration, world, chosen, None, None, None)
-    from .recast_probe import recast_probe
-    from .recast_surrogate import build_surrogate
 
     probe: CmbProbe
     if likelihoods.cmb == "recast":
         probe = recast_probe(configuration.screening, world, anchor=likelihoods.anchor)
     else:
-        probe = bandpower_probe(configuration.screening, screening_data(likelihoods.cmb))
+        probe = bandpower_probe(configuration.screening, world, screening_data(likelihoods.cmb))
     bindings = configured_bindings(configuration, world)
     surrogate = build_surrogate(probe, world, bindings, configuration.mass.prior_eV)
     return Recipe(configuration, world, chosen, probe, probe.points, surrogate)

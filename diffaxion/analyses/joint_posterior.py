@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,6 @@ from .evidence import SavageDickey, savage_dickey
 from .joint_model import Recipe
 from .marginal import MarginalLimit, marginal_limits, mixture_limit, uniform_g_draws
 from .moments import CouplingMoments, coupling_moments
-from .profile_nuisances import expected_strength
 
 Progress = Callable[[str, float], None]
 Keep = Callable[[str, Analysis], Checkpoint | None]
@@ -209,17 +207,9 @@ def _sample(
 ) -> tuple[Posterior, float]:
     """Draws, and the time before the second chunk less that of a later one."""
     configuration, settings = recipe.configuration, recipe.configuration.sampler
-    u_max = configuration.coupling.u_max
-    here = coupling_moments(analysis.data, jnp.zeros((1, len(analysis.names))))
-    order = analysis.data.order
-    expected = expected_strength(CouplingMoments(*(x[0] for x in here)), order)
-    u = expected if order == 1 else jnp.sqrt(expected)
-    # A third of the expected limit, where the likelihood is flat.
-    values: dict[str, Any] = {STRENGTH: jnp.minimum(u / 3.0, 0.5 * u_max)}
-    values |= {k: v for k, v in start.items() if k in analysis.names}
+    values = {k: v for k, v in start.items() if k in analysis.names}
     if sampled:
-        values[MASS] = jnp.sqrt(jnp.prod(jnp.asarray(configuration.mass.prior_eV)))
-    z = analysis.data.bindings.standardise(values)
+        values[MASS] = float(np.sqrt(np.prod(configuration.mass.prior_eV)))
     ticks = [time.perf_counter()]
     step = f"posterior, mass {'sampled' if sampled else 'fixed'}"
 
@@ -230,7 +220,7 @@ def _sample(
     report(step, 0.0)
     posterior = analysis.sample(
         jax.random.fold_in(jax.random.key(configuration.seed), int(sampled)),
-        initial={f"{n}_std": z[k] for k, n in enumerate(analysis.names)},
+        initial=values,
         progress=tick,
         checkpoint=checkpoint,
         chains=settings.chains,

@@ -7,6 +7,7 @@ to each draw of the nuisances by a quadrature in one dimension.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
@@ -14,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..inference.limits import combine, linear_moments
+from ..inference.limits import Q_95, combine, linear_moments
 from .analysis import MASS, AnalysisData
 
 
@@ -102,10 +103,68 @@ def coupling_moments_at(
 
 
 def _moments(data: AnalysisData, z: Float[Array, " k"]) -> CouplingMoments:
-    _, responses = data.responses(z)
+    return moments_of(data, data.responses(z)[1])
+
+
+def moments_of(data: AnalysisData, responses: Sequence[Float[Array, " n"]]) -> CouplingMoments:
+    """Moments of the coupling for given responses of all probes.
+
+    Parameters
+    ----------
+    data : AnalysisData
+        Points and orders of the probes.
+    responses : sequence of float arrays, shape (n,)
+        Response of each probe.
+
+    Returns
+    -------
+    CouplingMoments
+        Scalars.
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1007.1727.
+    """
     found: list[Array] = []
     for order in (2, 1):
         rows = zip(data.orders, responses, data.points, strict=True)
         terms = [linear_moments(r, p) for n, r, p in rows if n == order]
         found += list(combine(*terms)) if terms else [jnp.zeros(()), jnp.zeros(())]
     return CouplingMoments(*found)
+
+
+def expected_strength(
+    moments: CouplingMoments, order: int, q_threshold: float = Q_95
+) -> Float[Array, "..."]:
+    """Limit that is expected without signal at fixed nuisances.
+
+    In u, the root of I_2 u^4 + I_1 u^2 = z^2; in a, z/I_2^(1/2).
+
+    Parameters
+    ----------
+    moments : CouplingMoments
+        At the nuisances, fields of shape (...).
+    order : int
+        1 for a limit on u, 2 for one on a.
+    q_threshold : float
+        z^2.
+
+    Returns
+    -------
+    float array, shape (...)
+        Strength; 1 where there is no sensitivity.
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1007.1727 (Asimov data).
+    """
+    if order == 2:
+        information = moments.information
+        sensitive = information > 0.0
+        return jnp.where(sensitive, jnp.sqrt(q_threshold / jnp.where(sensitive, information, 1)), 1)
+    i_a, i_u = jnp.asarray(moments.information), jnp.asarray(moments.information_u)
+    sensitive = i_a + i_u > 0.0
+    # The stable form of the quadratic formula: either information may vanish.
+    root = jnp.sqrt(i_u**2 + 4.0 * i_a * q_threshold)
+    square = 2.0 * q_threshold / jnp.where(sensitive, i_u + root, 1.0)
+    return jnp.where(sensitive, jnp.sqrt(square), 1.0)

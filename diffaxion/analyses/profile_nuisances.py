@@ -19,7 +19,7 @@ from ..inference.problem import Expansion, Problem
 from ..inference.profile import ProfileResult, profile_limit
 from ..parameters.priors import HalfNormalAbove, LogNormal, Normal
 from .analysis import AnalysisData
-from .moments import CouplingMoments, coupling_moments_at
+from .moments import CouplingMoments, coupling_moments_at, expected_strength
 
 # A uniform prior is a box in z; Phi(4) leaves out 3e-5 of it at each end.
 _BOX = 4.0
@@ -142,43 +142,6 @@ def _without_signal(nuisances: Array, data: ProfileData) -> ProfileData:
     del nuisances
     empty = tuple(p.with_data(jnp.zeros_like(p.data)) for p in data.shared.points)
     return eqx.tree_at(lambda d: d.shared.points, data, empty)
-
-
-def expected_strength(
-    moments: CouplingMoments, order: int, q_threshold: float = Q_95
-) -> Float[Array, "..."]:
-    """Limit that is expected without signal at fixed nuisances.
-
-    In u, the root of I_2 u^4 + I_1 u^2 = z^2; in a, z/I_2^(1/2).
-
-    Parameters
-    ----------
-    moments : CouplingMoments
-        At the nuisances, fields of shape (...).
-    order : int
-        1 for a limit on u, 2 for one on a.
-    q_threshold : float
-        z^2.
-
-    Returns
-    -------
-    float array, shape (...)
-        Strength; 1 where there is no sensitivity.
-
-    References
-    ----------
-    Cowan et al. 2011, arXiv:1007.1727 (Asimov data).
-    """
-    if order == 2:
-        information = moments.information
-        sensitive = information > 0.0
-        return jnp.where(sensitive, jnp.sqrt(q_threshold / jnp.where(sensitive, information, 1)), 1)
-    i_a, i_u = jnp.asarray(moments.information), jnp.asarray(moments.information_u)
-    sensitive = i_a + i_u > 0.0
-    # The stable form of the quadratic formula: either information may vanish.
-    root = jnp.sqrt(i_u**2 + 4.0 * i_a * q_threshold)
-    square = 2.0 * q_threshold / jnp.where(sensitive, i_u + root, 1.0)
-    return jnp.where(sensitive, jnp.sqrt(square), 1.0)
 
 
 def profile_over_nuisances(
