@@ -2,10 +2,13 @@
 
 from .adapters import UnitCube, loglike_rows, prior_transform
 from .analysis import Analysis, AnalysisData, logdensity, numpyro_model
+from .calibration import SbcResult, run_sbc
+from .calibration_toys import CoverageRow, run_coverage
 from .checks import check_priors, check_spectra
 from .cobaya_likelihood import cobaya_info, cobaya_names, cobaya_params, cobaya_prior
 from .config import Configuration, load_configuration, parse_configuration
 from .configured import axion_priors, configured_bindings
+from .coupling_fit import fit_coupling
 from .evidence import SavageDickey, savage_dickey
 from .forecast import (
     Forecast,
@@ -19,6 +22,7 @@ from .forecast import (
 )
 from .forecast_xray import expected_g, linear_signal, linearise
 from .impacts import ImpactRow, limit_at_fixed_nuisances, nuisance_impacts, run_impacts
+from .injection import InjectionRow, run_injection
 from .joint import JointResult, NuisanceCurve, limits_with_nuisances, run_joint, scan_signals
 from .joint_model import Recipe, joint_recipe, joint_world
 from .joint_posterior import ModelError, PosteriorRun, model_error, run_posterior
@@ -31,6 +35,8 @@ from .moments import (
     expected_strength,
     moments_of,
 )
+from .predictive import PredictiveCheck, predictive_checks
+from .prior_bank import bank_posterior, observed_posterior
 from .profile_nuisances import profile_loglike, profile_over_nuisances
 from .recast_curve import SmoothLimit, smooth_limit
 from .recast_probe import (
@@ -82,22 +88,26 @@ __all__ = [
     "BayesCurve",
     "Configuration",
     "CouplingMoments",
+    "CoverageRow",
     "FluxSpectrum",
     "Forecast",
     "ForecastConfiguration",
     "ForecastPart",
     "GradientMap",
     "ImpactRow",
+    "InjectionRow",
     "JointResult",
     "MarginalLimit",
     "MassScan",
     "ModelError",
     "NuisanceCurve",
     "PosteriorRun",
+    "PredictiveCheck",
     "RecastProbe",
     "Recipe",
     "SamplerError",
     "SavageDickey",
+    "SbcResult",
     "ScreeningData",
     "ScreeningLimits",
     "ScreeningSection",
@@ -108,6 +118,7 @@ __all__ = [
     "axion_priors",
     "bandpower_probe",
     "bandpower_responses",
+    "bank_posterior",
     "bayes_over_masses",
     "build_galaxy",
     "build_probe",
@@ -127,6 +138,7 @@ __all__ = [
     "expected_g",
     "expected_strength",
     "file_data",
+    "fit_coupling",
     "forecast_names",
     "joint_recipe",
     "joint_world",
@@ -146,9 +158,11 @@ __all__ = [
     "nuisance_impacts",
     "null_test",
     "numpyro_model",
+    "observed_posterior",
     "parse_configuration",
     "parse_data_kind",
     "parse_forecast",
+    "predictive_checks",
     "prior_transform",
     "profile_loglike",
     "profile_over_nuisances",
@@ -158,10 +172,13 @@ __all__ = [
     "recast_data",
     "recast_probe",
     "response_curve",
+    "run_coverage",
     "run_forecast",
     "run_impacts",
+    "run_injection",
     "run_joint",
     "run_posterior",
+    "run_sbc",
     "run_screening_limits",
     "sample_density",
     "sampler_error",

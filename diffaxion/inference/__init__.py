@@ -1,6 +1,21 @@
 """Inference: limits, profiles, posteriors and their diagnostics."""
 
 from .bayes import PRIORS, BayesLimit, gaussian_bayes_limit, grid_bayes_limit
+from .calibration import (
+    P_MIN,
+    TARP_MAX,
+    PointCoverage,
+    RankTest,
+    point_coverage,
+    predictive_p,
+    rank_band,
+    rank_bins,
+    rank_tests,
+    sbc_ranks,
+    tarp_ranks,
+    weighted_index,
+    worst_p,
+)
 from .checkpoint import Checkpoint, pytree_hash, read_blocks
 from .counts import CountsToys, counts_curve, counts_problem, counts_start, expected_counts
 from .diagnostics import Gates, Quantile, check_gates, quantile_with_error
@@ -67,8 +82,10 @@ from .warm_start import WarmStart, svi_warm_start
 
 __all__ = [
     "PRIORS",
+    "P_MIN",
     "Q_95",
     "Q_95_ROUNDED",
+    "TARP_MAX",
     "Z_95",
     "ArrayFolder",
     "BayesLimit",
@@ -86,11 +103,13 @@ __all__ = [
     "LinearSignal",
     "ModeCheck",
     "MultiStart",
+    "PointCoverage",
     "Posterior",
     "Problem",
     "ProfileResult",
     "PullSummary",
     "Quantile",
+    "RankTest",
     "Sampler",
     "Solution",
     "Split",
@@ -129,17 +148,23 @@ __all__ = [
     "optimal_split",
     "parse_task",
     "parsl_executor",
+    "point_coverage",
     "power_constrained",
+    "predictive_p",
     "profile_curve",
     "profile_limit",
     "pseudo_experiments",
     "pull_summary",
     "pytree_hash",
     "quantile_with_error",
+    "rank_band",
+    "rank_bins",
     "rank_impacts",
+    "rank_tests",
     "read_blocks",
     "rescale_response",
     "run_tasks",
+    "sbc_ranks",
     "second_mode_check",
     "share_of",
     "signal_sigma",
@@ -147,4 +172,7 @@ __all__ = [
     "strength_at_limit",
     "strength_sigma",
     "svi_warm_start",
+    "tarp_ranks",
+    "weighted_index",
+    "worst_p",
 ]

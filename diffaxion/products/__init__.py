@@ -1,6 +1,8 @@
 """Products of an analysis: limit files, figures, the report and citations."""
 
 from .bibliography import Reference
+from .calibration import merge_sbc, write_calibration
+from .calibration_plots import plot_coverage, plot_injection, plot_predictive, plot_ranks
 from .citations import collect_references, find_reference, format_citations
 from .forecast import (
     forecast_curves,
@@ -67,20 +69,26 @@ __all__ = [
     "load_overlay",
     "merge_limits",
     "merge_posteriors",
+    "merge_sbc",
     "overlay_names",
     "plot_conversion",
     "plot_corner",
+    "plot_coverage",
     "plot_forecast",
     "plot_gradients",
     "plot_impacts",
+    "plot_injection",
     "plot_limits",
     "plot_nuisances",
+    "plot_predictive",
+    "plot_ranks",
     "plot_spectra",
     "published_spectrum_panels",
     "published_star_cluster_limits",
     "read_limits",
     "save_figure",
     "screening_curves",
+    "write_calibration",
     "write_forecast",
     "write_limits",
     "write_merged_limits",
