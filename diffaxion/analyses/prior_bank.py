@@ -181,10 +181,15 @@ def _weigh(
     """Moments of a data set at all draws, each (d,), and ln of int L du by the trapezoidal rule."""
     m = vectors.moments(responses, data)
     m = CouplingMoments(*(jnp.broadcast_to(x, responses[0].shape[:1]) for x in m))
-    values = CouplingMoments(*(x[:, None] for x in m)).log_like(u)
-    peak = jnp.max(values, axis=1)
     ends = jnp.ones_like(u).at[0].set(0.5).at[-1].set(0.5)
-    return m, peak + jnp.log(jnp.exp(values - peak[:, None]) @ ends)
+
+    def one(row: CouplingMoments) -> Array:
+        values = row.log_like(u)
+        peak = jnp.max(values)
+        return peak + jnp.log(jnp.exp(values - peak) @ ends)
+
+    # In blocks that fit into a processor's cache.
+    return m, jax.lax.map(one, m, batch_size=256)
 
 
 class Draws(NamedTuple):
