@@ -16,7 +16,7 @@ from diffaxion.inference import P_MIN, band_quantiles, coverage, pull_summary
 from ..toy_analysis import U_MAX, analysis, quadrature
 
 # Enough for all but a few of the data sets of strong signals.
-BANK = 12000
+BANK = 8000
 U = np.linspace(-40.0, 40.0, 80001)
 
 
@@ -28,7 +28,7 @@ def toy():
 
 @pytest.fixture(scope="module")
 def ranks(toy):
-    return an.run_sbc(toy, range(300), u_max=40.0, bank=BANK)
+    return an.run_sbc(toy, range(200), u_max=40.0, bank=BANK)
 
 
 def moments_of(rng, n, kind):
@@ -99,7 +99,7 @@ def test_data_that_scatter_more_than_their_errors_are_seen(toy, monkeypatch):
         return right(vectors._replace(points=wide), *rest)
 
     monkeypatch.setattr(calibration, "simulate", noisier)
-    found = an.run_sbc(toy, range(300), u_max=40.0, bank=BANK)
+    found = an.run_sbc(toy, range(200), u_max=40.0, bank=BANK)
     assert not found.passed
     assert any("log_likelihood" in text or "axion.u" in text for text in found.reasons)
 
