@@ -12,7 +12,7 @@ derivatives are needed: roots are bracketed and halved, in NumPy.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import ArrayLike
 
 from ..inference.limits import Q_95
 from ..inference.toys import ToyFit
@@ -50,8 +50,8 @@ def _peak(m: CouplingMoments) -> tuple[np.ndarray, np.ndarray]:
 
 def fit_coupling(
     moments: CouplingMoments,
-    true_u: Float[np.ndarray, "..."],
-    scale: Float[np.ndarray, "..."],
+    true_u: ArrayLike,
+    scale: ArrayLike,
     q_threshold: float = Q_95,
 ) -> ToyFit:
     """Maximum likelihood, upper limit and q(u_true) of each data set, nuisances fixed.

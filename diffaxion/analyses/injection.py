@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from ..constants import G_REF_GEV
@@ -22,6 +23,8 @@ from .calibration_toys import (
 from .coupling_fit import fit_coupling
 from .moments import CouplingMoments
 from .prior_bank import Report, at_mass, vectors_of
+
+_QUANTILES = (0.16, 0.5, 0.84)
 
 
 @dataclass(frozen=True)
@@ -129,18 +132,18 @@ def run_injection(
             p.data + (u * abs(u) ** (n - 1)) * r
             for n, p, r in zip(data.orders, data.points, centre, strict=True)
         ]
-        one = CouplingMoments(*(np.asarray(x)[None] for x in vectors.moments(centre, added)))
+        one = CouplingMoments(*(jnp.reshape(x, 1) for x in vectors.moments(centre, added)))
         fit = fixed_toys(data, u, toys, seed=seed, number=number)
-        quantiles = (np.quantile(x, [0.16, 0.5, 0.84]) for x in (fit.a_hat, fit.a_95))
         rows.append(
             InjectionRow(
-                float(m_a_eV),
-                u,
-                fit_coupling(one, u, median),
-                coverage(fit),
-                pull_summary(fit),
-                *quantiles,
-                float(np.median(fit.ts)),
+                m_a_eV=float(m_a_eV),
+                u=u,
+                observed=fit_coupling(one, u, median),
+                coverage=coverage(fit),
+                pulls=pull_summary(fit),
+                u_hat=np.quantile(fit.a_hat, _QUANTILES),
+                u_95=np.quantile(fit.a_95, _QUANTILES),
+                ts=float(np.median(fit.ts)),
             )
         )
         if report is not None:

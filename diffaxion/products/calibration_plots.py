@@ -178,6 +178,7 @@ def plot_injection(rows: Sequence[InjectionRow]) -> Figure:
     axis.plot(ends, ends, color="0.4", lw=0.9, ls=":")
     axis.set_xlabel(r"injected $u = (g/10^{-12}\,\mathrm{GeV}^{-1})^2$")
     axis.set_ylabel(r"recovered $u$")
+    axis.set_title("Injected signals, nuisances at their centre", fontsize=10.5)
     axis.legend()
     return figure
 
@@ -221,8 +222,9 @@ def plot_predictive(checks: Sequence[PredictiveCheck]) -> Figure:
             label=label,
         )
         begin += check.points
-    axis.set(xlim=(-0.8, begin - 0.2), ylim=(-0.02, 1.35))
+    axis.set(xlim=(-0.8, begin - 0.2), ylim=(-0.02, 1.35), yticks=[0, 0.25, 0.5, 0.75, 1])
     axis.set_xlabel("data point")
     axis.set_ylabel("fraction of replicas above")
+    axis.set_title("Replicas from the posterior (grey: 0.01 to 0.99)", fontsize=10.5)
     axis.legend(ncols=2, loc="upper left")
     return figure
