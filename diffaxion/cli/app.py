@@ -13,6 +13,7 @@ from . import (
     info,
     joint,
     limit,
+    limit_joint,
     limit_screening,
     merge,
     plot,
@@ -52,6 +53,7 @@ def build_app() -> Callable[..., Any]:
     app.add_typer(limits, name="limit", help="Limit curves with expected bands.")
     limit.register(limits)
     limit_screening.register(limits)
+    limit_joint.register(limits)
     again = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(again, name="reproduce", help="The papers' numbers and figures.")
     reproduce.register(again)

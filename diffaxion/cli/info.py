@@ -47,25 +47,39 @@ def register(app: typer.Typer) -> None:
         Example: diffaxion cite --bibtex > diffaxion.bib
         """
         from ..analyses.config import load_configuration
-        from ..analyses.star_clusters import build_world
+        from ..analyses.joint_model import joint_world
+        from ..analyses.recast_probe import recast_probe
+        from ..analyses.star_clusters import build_probes
         from ..products.citations import collect_references, format_citations
 
-        world = build_world(load_configuration(config).model)
-        references = ["arXiv:2008.03305", *collect_references(world)]
+        settings = load_configuration(config)
+        likelihoods, world, models, papers = settings.likelihoods, joint_world(settings), [], []
+        if likelihoods.xray:
+            papers.append("arXiv:2008.03305")
+            models += build_probes(world, settings, settings.model.signal)[0]
+        if likelihoods.cmb != "none":
+            papers.append("arXiv:2409.10514")
+            # Under this anchor nothing is computed; the works are the same.
+            models.append(recast_probe(settings.screening, world, anchor="paper"))
+        references = [*papers, *collect_references(world, models)]
         typer.echo(format_citations(references, "bibtex" if bibtex else "plain"))
 
     @app.command("init")
     def init(
         path: Annotated[str, typer.Argument(help="File to write.")] = "diffaxion.toml",
+        configuration: Annotated[
+            str, typer.Option("--configuration", help="joint, xray or screening.")
+        ] = "joint",
     ) -> None:
-        """Write the default configuration to a file, to be edited.
+        """Write a bundled configuration to a file, to be edited.
 
-        Example: diffaxion init my.toml
+        Example: diffaxion init my.toml --configuration xray
         """
         from ..analyses.config import default_configuration_text
         from ..provenance import atomic_write
 
+        text = default_configuration_text(configuration)
         if Path(path).exists():
             raise OutputExistsError(f"{path} exists already: choose another name or remove it")
-        atomic_write(path, default_configuration_text())
+        atomic_write(path, text)
         typer.echo(f"wrote {path}; run it with: diffaxion joint {path}")

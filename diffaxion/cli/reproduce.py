@@ -1,6 +1,8 @@
-"""``diffaxion reproduce xray|screening``: the papers' numbers and figures."""
+"""``diffaxion reproduce xray|screening|joint``: the papers' numbers and figures beside ours."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -8,7 +10,7 @@ from .options import Out, Overwrite, Quiet
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands ``xray`` and ``screening`` to a group of commands."""
+    """Add the commands ``xray``, ``screening`` and ``joint`` to a group of commands."""
 
     @app.command("xray")
     def xray(out: Out = None, overwrite: Overwrite = False, quiet: Quiet = False) -> None:
@@ -65,6 +67,51 @@ def register(app: typer.Typer) -> None:
         configurations = {c: screening_section(c).model_dump() for c in ("parity", "default")}
         record = provenance_record(None, configurations)
         text = write_screening_reproduction(folder, run_study(), record)
+        if not quiet:
+            typer.echo(text)
+        typer.echo(f"results in {folder}")
+
+    @app.command("joint")
+    def joint(
+        run: Annotated[
+            str | None,
+            typer.Option("--from", metavar="FOLDER", help="A finished run of diffaxion joint."),
+        ] = None,
+        out: Out = None,
+        overwrite: Overwrite = False,
+        quiet: Quiet = False,
+    ) -> None:
+        """Each half alone through the joint fit, both together, and the statistics.
+
+        With --from also the posterior of a finished run, its mass sampled, against the limits at
+        fixed masses.
+
+        Example: diffaxion reproduce joint --from result --out reproduction-joint
+        """
+        from ..analyses import reproduce_joint as study
+        from ..analyses.reproduce_statistics import prior_rows, statistics_rows
+        from ..analyses.reproduce_xray import published_joint_rows
+        from ..products.joint_reproduction import run_rows, write_joint_reproduction
+        from ..provenance import prepare_output, provenance_record
+        from ..runtime import enable_cache
+
+        # Before anything is computed: the folder may hold no such run.
+        grid = [] if run is None else run_rows(run)
+        folder = prepare_output(out, "reproduce", overwrite=overwrite)
+        enable_cache()
+        halves = study.load_halves()
+        tables = {
+            "X rays alone, nuisances fixed, m_a = 1e-13 eV": study.xray_rows(halves),
+            "CMB alone, nuisances fixed, R = 1 at the own fiducial point": study.cmb_rows(halves),
+            "CMB anchored to the paper": study.anchored_rows(halves),
+            "Both halves together, without signal": study.together_rows(halves),
+            "Statistics": [*statistics_rows(), *published_joint_rows()],
+            "Prior of the coupling at zero signal": prior_rows(),
+        }
+        if grid:
+            tables["Posterior with the mass sampled against fixed masses"] = grid
+        record = provenance_record(None, halves.configuration.model_dump())
+        text = write_joint_reproduction(folder, tables, halves, record)
         if not quiet:
             typer.echo(text)
         typer.echo(f"results in {folder}")
