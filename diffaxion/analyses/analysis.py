@@ -216,7 +216,9 @@ class Analysis:
         caches = []
         for probe in probes:
             if not isinstance(probe, ClusterSpectrum):
-                caches.append(probe.prepare(world, free))
+                # A mass that no prior binds is not fixed: profiles run over masses.
+                unbound = () if MASS in (*bindings.paths, *free) else (MASS,)
+                caches.append(probe.prepare(world, (*free, *unbound)))
                 continue
             reach = self._reach(world, bindings, probe.target)
             cache = probe.prepare(world, free, reach)
