@@ -135,7 +135,9 @@ def run_sbc(
 ) -> SbcResult:
     """Simulation-based calibration of coupling and nuisances (and of the mass, if it is bound).
 
-    Simulation s depends on the seed and its number alone.
+    Simulation s depends on the seed and its number alone. The bank stands for the prior, so that
+    with s simulations the scatter of all tests is larger by (1 + s/bank)^(1/2) than that of
+    unlimited banks.
 
     Parameters
     ----------
