@@ -1,10 +1,10 @@
 """Fill the tables of README.md from stored results, between their markers.
 
-    python scripts/update_readme.py FOLDER [FOLDER]
+    python scripts/update_readme.py [FOLDER ...]
 
-Each folder is one written by ``diffaxion reproduce xray`` or ``diffaxion reproduce screening``,
-whose tables are filled in; the speed table is made from the newest file of each benchmark in
-``benchmarks/results``.
+Each folder is one written by ``diffaxion reproduce xray``, ``reproduce screening`` or ``reproduce
+joint``, whose tables are filled in; the tables of speed and reliability are made from the newest
+file of each benchmark in ``benchmarks/results``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import json
 import re
 import sys
 from pathlib import Path
+
+from reliability import reliability_table
 
 ROOT = Path(__file__).resolve().parents[1]
 _COMPILE = "value_gradient_compile_s"
@@ -164,7 +166,9 @@ def main() -> None:
             continue
         tables = (folder / "reproduction.md").read_text().replace("### ", "**").strip()
         tables = re.sub(r"^(\*\*.*)$", r"\1**", tables, flags=re.MULTILINE)
-        text = _between(text, "reproduction", tables)
+        joint = any("together" in name for name in result["tables"])
+        text = _between(text, "reproduction-joint" if joint else "reproduction", tables)
+    text = _between(text, "reliability", reliability_table(ROOT / "benchmarks" / "results"))
     text = _between(text, "speed", speed_table())
     readme.write_text(text)
 

@@ -15,8 +15,8 @@ from .moments import CouplingMoments, expected_strength
 from .reproduce_xray import Row, flux_point_rows
 
 # Copies of one point of the nuisances: limits by quadrature want many draws.
-_COPIES = 1000
-_U_MAX = 1600.0
+_COPIES = 500
+_U_MAX, _NODES = 1600.0, 1500
 # The paper prints a PTE of 0.61 for chi^2 = 9.2 and 11 bins.
 _PTE_MIDDLE, _PTE_HALF = 0.605, 0.005
 # Limits of the grid rest on 1000 draws of the nuisances from their priors, good to 2 % in g.
@@ -80,7 +80,7 @@ def limits_by_prior(moments: CouplingMoments) -> dict[str, float]:
     if not scale > 0.0:
         return {}
     copies = CouplingMoments(*(np.full(_COPIES, float(x)) for x in moments))
-    rows = marginal_limits(copies, min(16.0 * scale, _U_MAX), prior_draws=True)
+    rows = marginal_limits(copies, min(16.0 * scale, _U_MAX), prior_draws=True, nodes=_NODES)
     return {r.prior: r.g_95_GeV / G_REF_GEV for r in rows}
 
 

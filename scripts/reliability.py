@@ -1,0 +1,259 @@
+"""The table of reliability of README.md, from stored results and the tests that measure the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+Row = tuple[str, str, str, str]
+_HEADS = ("", "figure", "measured, N", "source")
+_NONE = "no stored result yet"
+
+
+def _newest(folder: Path, name: str) -> tuple[dict[str, Any] | None, str]:
+    """Newest result of a benchmark and where it is from, with its date."""
+    files = sorted(folder.glob(f"{name}-*.json"))
+    if not files:
+        return None, f"`benchmarks/{name}.py`"
+    return json.loads(files[-1].read_text()), f"`{files[-1].name}`"
+
+
+def _span(values: list[float], form: str = ".2f") -> str:
+    return f"{min(values):{form}} to {max(values):{form}}"
+
+
+def _fourth_roots(point: dict[str, Any], kind: str) -> list[float]:
+    bands = point["bands"]
+    pairs = zip(bands["toys"][0], bands[kind], strict=True)
+    return [(toy / asimov) ** 0.25 for toy, asimov in pairs]
+
+
+def _counts_rows(folder: Path) -> dict[str, list[Row]]:
+    """Rows about limits from counts, which have a benchmark of their own."""
+    speed, speed_name = _newest(folder, "poisson")
+    toys, toys_name = _newest(folder, "poisson_calibration")
+    rows: dict[str, list[Row]] = {}
+    if speed is not None:
+        n, error = speed["masses"], speed["limits_alone"]["largest_error"]
+        peer = speed["iminuit_gradient"]["largest_error"]
+        pyhf = speed["pyhf_jax_minuit"]["error"]
+        rows["S1"] = [
+            (
+                "S1",
+                "limits from counts against reference, iminuit, pyhf (relative in a)",
+                f"{error:.1g} (N = {n} masses), {peer:.1g} (N = {n}), {abs(pyhf):.1g} (N = 1)",
+                f"{speed_name}; q0, q(1), Asimov to 1e-3: `test_counts_referees.py`",
+            )
+        ]
+        float32 = speed["limits_alone_float32"]["largest_error_in_g"]
+        rows["S10"] = [
+            ("S10", "float32 limits in g, <= 1e-3", f"{float32:.1g} (N = {n} masses)", speed_name)
+        ]
+        warm, first = (speed["limits_alone"][k] for k in ("warm_cpu_s", "first_cpu_s"))
+        bands = speed["curve_with_bands"]
+        rows["S11"] = [
+            (
+                "S11",
+                f"{n}-mass curve from counts < 0.2 s, compilation < 5 s (one core)",
+                f"limits {warm:.2g} s, first call {first:.2g} s; with bands "
+                f"{bands['warm_cpu_s']:.2g} s, {bands['first_cpu_s']:.2g} s (N = 1 run)",
+                speed_name,
+            ),
+            (
+                "",
+                "toys per second and core >= 100; over iminuit >= 25",
+                f"{speed['toys']['per_cpu_s']:.0f}; limits "
+                f"{speed['iminuit_gradient']['times_slower_than_limits_alone']:.0f}, with bands "
+                f"{speed['iminuit_gradient']['times_slower_than_curve']:.0f} (N = 1 run)",
+                speed_name,
+            ),
+        ]
+    if toys is not None:
+        points = toys["points"]
+        sizes = ", ".join(str(t) for t in sorted({p["toys"] for p in points}, reverse=True))
+        shape = f"N = {sizes} toys per point, {len(points)} points"
+        covered = [100 * p["coverage"][0] for p in points]
+        worst = max(points, key=lambda p: abs(p["coverage"][0] - 0.95))
+        rows["S2"] = [
+            (
+                "S2",
+                "coverage from counts 95 +- 0.5 %",
+                f"{_span(covered)} %; furthest {100 * worst['coverage'][0]:.2f} +- "
+                f"{100 * worst['coverage'][1]:.2f} % (N = {worst['toys']}); {shape}",
+                toys_name,
+            )
+        ]
+        null = [p for p in points if "bands" in p]
+        several = {k: [_fourth_roots(p, k) for p in null] for k in
+                   ("asimov_constant", "asimov_self_consistent")}  # fmt: skip
+        median = [r[1] for r in several["asimov_constant"]]
+        one, self_one = ([x for r in several[k] for x in (r[0], r[2])] for k in several)
+        rows["S3"] = [
+            (
+                "S3",
+                "toys over Asimov in g: median within 1.5 %, +-1 sigma within 2 %",
+                f"median {_span(median, '.3f')}; +-1 sigma {_span(one, '.3f')} (constant), "
+                f"{_span(self_one, '.3f')} (self-consistent); N = {sizes} toys, "
+                f"{len(null)} masses",
+                toys_name,
+            )
+        ]
+        means = [abs(p["pull_mean"][0]) for p in points]
+        widths = [p["pull_width"][0] for p in points]
+        rows["S12"] = [
+            (
+                "S12",
+                "signed-root pull from counts: mean within 0.05, width 1 +- 0.03",
+                f"|mean| <= {max(means):.3f}, width {_span(widths, '.3f')}; {shape}",
+                toys_name,
+            )
+        ]
+    return rows
+
+
+def _joint_rows(folder: Path) -> dict[str, list[Row]]:
+    """Rows about the whole joint model."""
+    found, name = _newest(folder, "calibration")
+    small = "`tests/analyses/test_calibration.py` (small models)"
+    if found is None:
+        text = (_NONE, f"{small}; full size: {name}")
+        return {
+            "S2": [("", "coverage, joint model", *text)],
+            "S5": [("S5", "SBC ranks p > 0.01 after Bonferroni, TARP within 3 %", *text)],
+            "S12": [("", "injection-recovery, joint model", *text)],
+            "S14": [("S14", "posterior predictive p in [0.01, 0.99]", *text)],
+        }
+    rows: dict[str, list[Row]] = {"S2": [], "S5": [], "S12": [], "S14": []}
+    for key, words in (("sbc_mass_fixed", "mass fixed"), ("sbc_mass_sampled", "mass sampled")):
+        if key in found:
+            s = found[key]
+            rows["S5"].append(
+                (
+                    "" if rows["S5"] else "S5",
+                    f"SBC, joint model, {words}: p > 0.01 after Bonferroni; TARP",
+                    f"smallest p {s['smallest_p_bonferroni']:.2g} of {len(s['parameters'])} "
+                    f"parameters, TARP {s['tarp']['deviation']:.3f} (tolerance "
+                    f"{s['tarp']['tolerance']:.3f}); N = {s['simulations']} simulations of "
+                    f"{s['draws']} draws",
+                    name,
+                )
+            )
+    for key, label in (
+        ("coverage", "coverage, joint model, nuisances known"),
+        ("coverage_profiled", "coverage, joint model, nuisances drawn and profiled"),
+    ):
+        if key in found:
+            points = found[key]["points"]
+            covered = [100 * p["coverage"][0] for p in points]
+            errors = [100 * p["coverage"][1] for p in points]
+            number = sorted({p["toys"] for p in points if "toys" in p})
+            size = f"N = {', '.join(map(str, number))} toys, " if number else ""
+            rows["S2"].append(
+                (
+                    "",
+                    label,
+                    f"{_span(covered)} % (+- {max(errors):.2f}); {size}{len(points)} points",
+                    name,
+                )
+            )
+    if "inject" in found:
+        simulated = [p["simulated"] for p in found["inject"]["points"]]
+        means = [abs(s["pull_mean"][0]) for s in simulated if s.get("pull_mean")]
+        shown = f"|pull mean| <= {max(means):.3f}; " if means else ""
+        covered = [100 * s["coverage"][0] for s in simulated]
+        rows["S12"].append(
+            (
+                "",
+                "injection-recovery, joint model",
+                f"{shown}coverage {_span(covered)} %; N = {simulated[0]['number']} each, "
+                f"{len(simulated)} strengths",
+                name,
+            )
+        )
+    if "ppc" in found:
+        p = [row["p"] for row in found["ppc"]["probes"]]
+        rows["S14"].append(
+            (
+                "S14",
+                "posterior predictive p in [0.01, 0.99]",
+                f"{_span(p)} of {len(p)} probes; N = {found['ppc']['replicas']} replicas",
+                name,
+            )
+        )
+    return rows
+
+
+def _cases() -> tuple[int, int]:
+    """Numbers of public functions that the standing tests differentiate, and of their edges."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from tests.cases import all_cases
+
+    cases = all_cases()
+    return sum(c.check_fd for c in cases), sum(len(c.edges) for c in cases)
+
+
+def reliability_table(folder: Path) -> str:
+    """Rows S1 to S14 in Markdown.
+
+    Parameters
+    ----------
+    folder : Path
+        Stored results of the benchmarks.
+
+    Returns
+    -------
+    str
+        The table.
+    """
+    counts, joint, (cases, edges) = _counts_rows(folder), _joint_rows(folder), _cases()
+    tests: dict[str, list[Row]] = {
+        "S4": [
+            (
+                "S4",
+                "release: band ratios 1e-3, joint 1.5 %, Z = 0.30 and 0, PTE 0.60-0.61",
+                "all agree (N = 57 ratios per band, 19 masses, 2 targets, 1 PTE), table above",
+                "`diffaxion reproduce joint`",
+            )
+        ],
+        "S6": [("S6", "gates on every run, otherwise no limit", "N = every run", "`summary.json`")],
+        "S7": [
+            (
+                "S7",
+                "Monte Carlo error of the 95 % quantile <= 2 %, or a warning",
+                "N = every run, printed with each limit",
+                "`summary.json`",
+            )
+        ],
+        "S8": [
+            (
+                "S8",
+                "derivatives of public functions against central differences",
+                f"N = {cases} functions, first order; second order where the docstring declares it",
+                "`tests/standing/test_gradients.py`",
+            )
+        ],
+        "S9": [
+            (
+                "S9",
+                "no non-finite value or gradient",
+                f"N = {edges} edges (g = 0, n_e = 0, ends of tables) of the same functions; "
+                "1e5 random points: " + _NONE,
+                "`tests/standing/test_jax.py`",
+            )
+        ],
+        "S13": [
+            (
+                "S13",
+                "resume identical to the bit after kill -9 at a random time",
+                "N = 20 kills, measured each time the slow tests run",
+                "`tests/inference/test_checkpoint.py`, `tests/cli/test_joint.py`",
+            )
+        ],
+    }
+    lines = ["| " + " | ".join(_HEADS) + " |", "|" + "---|" * len(_HEADS)]
+    for k in range(1, 15):
+        for part in (counts, joint, tests):
+            lines += ["| " + " | ".join(row) + " |" for row in part.get(f"S{k}", [])]
+    return "\n".join(lines)
