@@ -411,8 +411,8 @@ def run_coverage(
         tell("toys", (number + 1) / len(jobs))
         if profiled:
             stream = len(jobs) + number
-            options = {"seed": seed, "number": stream, "drawn": drawn, "report": report}
-            fit = profiled_toys(analysis.data, mass, u, profiled, **options)  # type: ignore[arg-type]
+            options: dict[str, Any] = {"number": stream, "drawn": drawn, "report": report}
+            fit = profiled_toys(analysis.data, mass, u, profiled, seed=seed, **options)
             name = "drawn, profiled" if drawn else "profiled"
             late.append(coverage_row(fit, mass, u, name, asimov))
     return [*rows, *late]
