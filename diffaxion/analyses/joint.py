@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -14,19 +14,21 @@ from ..inference.limits import Q_95
 from ..inference.profile import ProfileResult
 from ..observables.world import World
 from ..provenance import config_hash
-from .analysis import Analysis
+from .analysis import Analysis, AnalysisData
 from .config import Configuration
-from .impacts import ImpactRow
+from .impacts import ImpactRow, run_impacts
 from .joint_model import Recipe, joint_recipe, joint_world
 from .joint_posterior import PosteriorRun, Progress, as_numpy, run_posterior
 from .limit_curves import MassScan, limit_curves
 from .marginal import MarginalLimit, marginal_limits
 from .moments import CouplingMoments, coupling_moments_at
 from .profile_nuisances import profile_over_nuisances
+from .recast_probe import RecastProbe, recast_probe
 from .star_clusters import FluxSpectrum, build_probes, published_spectrum
 
 # Draws of the nuisances from their priors that serve the Bayesian limits of all masses.
 _PRIOR_DRAWS = 1000
+_XRAY_MASS_EV = 3e-12
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ def run_joint(
 
     # Limits at fixed masses and the posteriors compile different programs: side by side they use
     # two cores.
-    beside = _Beside(lambda: limits_with_nuisances(recipe))
+    beside = _Beside(lambda: (limits_with_nuisances(recipe), anchored_variants(recipe)))
     scans = {}
     if xray:
         report("limit curves", 0.0)
@@ -222,17 +224,22 @@ def run_joint(
     for kind in configuration.mass.posteriors:
         runs.append(run_posterior(recipe, kind == "sampled", report, keep=keep))
         lap(f"posterior, mass {kind}")
+    report("impacts", 0.0)
+    # The mass of the posterior, and one at which only X rays act.
+    where = sorted({configuration.mass.fixed_eV, _XRAY_MASS_EV})
+    impacts = run_impacts(recipe, runs[0], where)
+    lap("impacts")
     report("limits at fixed masses", 0.0)
-    curves = beside.result()
+    curves, variants = beside.result()
     lap("limits at fixed masses")
-    return JointResult(configuration, recipe, scans, curves, runs, seconds)
+    return JointResult(configuration, recipe, scans, curves, runs, seconds, impacts, variants)
 
 
 class _Beside:
     """A calculation in a thread that does not outlive an interrupted process."""
 
-    def __init__(self, work: Callable[[], list[NuisanceCurve]]) -> None:
-        self._future: Future[list[NuisanceCurve]] = Future()
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._future: Future[Any] = Future()
 
         def run() -> None:
             try:
@@ -242,17 +249,21 @@ class _Beside:
 
         threading.Thread(target=run, daemon=True).start()
 
-    def result(self) -> list[NuisanceCurve]:
+    def result(self) -> Any:
         return self._future.result()
 
 
-def limits_with_nuisances(recipe: Recipe) -> list[NuisanceCurve]:
+def limits_with_nuisances(
+    recipe: Recipe, m_a_eV: np.ndarray | None = None
+) -> list[NuisanceCurve]:
     """Profile and Bayesian limits with all nuisances at fixed masses, joint and by experiment.
 
     Parameters
     ----------
     recipe : Recipe
         World, models and data; its configuration has the range of masses [eV].
+    m_a_eV : array, shape (n,), optional
+        Masses in that range [eV]; ``profile_points`` of them by default.
 
     Returns
     -------
@@ -265,36 +276,81 @@ def limits_with_nuisances(recipe: Recipe) -> list[NuisanceCurve]:
     Cowan et al. 2011, arXiv:1007.1727.
     """
     configuration = recipe.configuration
-    coupling, mass = configuration.coupling, configuration.mass
-    masses = np.geomspace(*mass.prior_eV, mass.profile_points)
     data = recipe.analysis().data
-    threshold = coupling.q_threshold or Q_95
-    key = jax.random.fold_in(jax.random.key(configuration.seed), 2)
-    z = jax.random.normal(key, (_PRIOR_DRAWS, data.bindings.size))
-    moments = as_numpy(coupling_moments_at(data, z, jnp.asarray(masses)))
+    if m_a_eV is None:
+        masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
+    else:
+        masses = np.asarray(m_a_eV, float)
+    moments = _prior_moments(configuration, data, masses)
     none = np.zeros_like(moments.score)
     alone = {
         "xray": (2, moments._replace(score_u=none, information_u=none)),
         "cmb": (1, moments._replace(score=none, information=none)),
     }
     names = [n for n, (order, _) in alone.items() if order in data.orders]
-    curves = []
-    for name in ["joint", *names] if len(names) > 1 else names:
-        part, rows = (
-            (data, moments) if name == "joint" else (data.part(alone[name][0]), alone[name][1])
-        )
+    curves = [_curve("joint", data, masses, moments, configuration)] if len(names) > 1 else []
+    for name in names:
+        order, rows = alone[name]
+        part = data.part(order)
         assert part is not None
-        profile = profile_over_nuisances(part, masses, threshold)
-        bayes = [
-            marginal_limits(
-                CouplingMoments(*(x[k] for x in rows)),
-                coupling.u_max,
-                coupling.confidence,
-                prior_draws=True,
-            )[0]
-            for k in range(masses.size)
-        ]
-        curves.append(
-            NuisanceCurve(name, masses, part.order, jax.block_until_ready(profile), bayes)
-        )
+        curves.append(_curve(name, part, masses, rows, configuration))
     return curves
+
+
+def anchored_variants(recipe: Recipe) -> dict[str, list[NuisanceCurve]]:
+    """Limits of the recast under the other anchor, from the same surrogate.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        World, models and data.
+
+    Returns
+    -------
+    dict of str to list of NuisanceCurve
+        The curve ``cmb`` under ``anchor-paper`` or ``anchor-own``; empty without a recast.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514.
+    """
+    configuration, surrogate = recipe.configuration, recipe.surrogate
+    if surrogate is None or not isinstance(recipe.cmb, RecastProbe):
+        return {}
+    other = "paper" if configuration.likelihoods.anchor == "own" else "own"
+    probe = recast_probe(configuration.screening, recipe.world, anchor=other)
+    moved = replace(recipe, spectra=[], cmb=probe, surrogate=replace(surrogate, probe=probe))
+    data = moved.analysis().data
+    masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
+    moments = _prior_moments(configuration, data, masses)
+    return {f"anchor-{other}": [_curve("cmb", data, masses, moments, configuration)]}
+
+
+def _prior_moments(
+    configuration: Configuration, data: AnalysisData, masses: np.ndarray
+) -> CouplingMoments:
+    """Moments at draws of the nuisances from their priors, fields of shape (masses, draws)."""
+    key = jax.random.fold_in(jax.random.key(configuration.seed), 2)
+    z = jax.random.normal(key, (_PRIOR_DRAWS, data.bindings.size))
+    return as_numpy(coupling_moments_at(data, z, jnp.asarray(masses)))
+
+
+def _curve(
+    name: str,
+    data: AnalysisData,
+    masses: np.ndarray,
+    moments: CouplingMoments,
+    configuration: Configuration,
+) -> NuisanceCurve:
+    coupling = configuration.coupling
+    profile = profile_over_nuisances(data, masses, coupling.q_threshold or Q_95)
+    bayes = [
+        marginal_limits(
+            CouplingMoments(*(x[k] for x in moments)),
+            coupling.u_max,
+            coupling.confidence,
+            prior_draws=True,
+        )[0]
+        for k in range(masses.size)
+    ]
+    return NuisanceCurve(name, masses, data.order, jax.block_until_ready(profile), bayes)

@@ -225,7 +225,7 @@ def _sample(
         checkpoint=checkpoint,
         chains=settings.chains,
         warmup=settings.warmup,
-        draws=settings.draws,
+        draws=settings.draws_sampled if sampled else settings.draws,
         chunk=settings.chunk,
         target_accept=settings.target_accept,
         max_tree_depth=settings.max_tree_depth,

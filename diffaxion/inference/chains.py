@@ -209,9 +209,19 @@ class Chains:
         return 0.5 * (hessian + hessian.T)
 
     def _begin(
-        self, key: Array, jitter: Array, scatter: Scatter, mapped: PyTree, shared: PyTree
+        self,
+        key: Array,
+        jitter: Array,
+        scatter: Scatter,
+        mapped: PyTree,
+        shared: PyTree,
+        known: bool,
     ) -> ChainState:
-        """Chains scattered around a centre; with ``mapped``, one set of them for each lane."""
+        """Chains scattered around a centre; with ``mapped``, one set of them for each lane.
+
+        Where all covariances are ``known``, which is static, the Laplace approximation and its
+        gradients are not compiled.
+        """
         assert self._potential is not None
 
         def lane(key: Array, scatter: Scatter, args: tuple) -> ChainState:
@@ -226,8 +236,11 @@ class Chains:
                 w, v = jnp.linalg.eigh(scatter.covariance)
                 return v, jnp.clip(jnp.sqrt(jnp.maximum(w, 0.0)), _NARROWEST, _WIDEST)
 
-            known = jnp.all(jnp.isfinite(scatter.covariance))
-            v, width = jax.lax.cond(known, given, laplace, None)
+            if known:
+                v, width = given(None)
+            else:
+                finite = jnp.all(jnp.isfinite(scatter.covariance))
+                v, width = jax.lax.cond(finite, given, laplace, None)
             covariance = (v * width**2) @ v.T
             key_start, key_chain = jax.random.split(key)
             noise = jax.random.normal(key_start, (self.chains, flat.shape[0]), flat.dtype)

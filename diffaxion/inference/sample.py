@@ -374,10 +374,11 @@ class Sampler:
     def _start(
         self, key: Array, scatter: Scatter, mapped: PyTree, shared: tuple, jitter: float
     ) -> ChainState:
+        known = bool(np.all(np.isfinite(np.asarray(scatter.covariance))))
         # The largest fraction of the scatter at which the density is finite for all chains.
         for fraction in (1.0, 0.3, 0.1, 0.0):
             scale = jnp.asarray(fraction * jitter, float)
-            state = self.compiled.begin(key, scale, scatter, mapped, shared)
+            state = self.compiled.begin(key, scale, scatter, mapped, shared, known)
             if np.all(np.isfinite(np.asarray(state.kernel.potential_energy))):
                 return state
         raise ConvergenceError(
@@ -472,7 +473,7 @@ class Sampler:
             scatter = stack_scatters([scatter] * lanes)
             key = jax.random.split(key, lanes)
         return eqx.filter_eval_shape(
-            self.compiled.begin, key, jnp.zeros(()), scatter, mapped, shared
+            self.compiled.begin, key, jnp.zeros(()), scatter, mapped, shared, True
         )
 
 
