@@ -43,7 +43,8 @@ class Clock:
     """CPU seconds of each step."""
 
     def __init__(self) -> None:
-        self.last, self.seconds = time.process_time(), {}
+        self.last = time.process_time()
+        self.seconds: dict[str, float] = {}
 
     def note(self, name: str) -> None:
         now = time.process_time()
@@ -104,8 +105,9 @@ def main() -> None:
     clock.note("ppc")
     if given.profiled:
         truths = np.array([0.0, 1e-12 * np.sqrt(u)])
-        options = {"g_GeV": truths, "toys": 1000, "seed": 6, "drawn": True}
-        rows = run_coverage(fixed, [mass], profiled=given.profiled, **options)
+        rows = run_coverage(
+            fixed, [mass], g_GeV=truths, toys=1000, seed=6, drawn=True, profiled=given.profiled
+        )
         found["coverage_profiled"] = coverage_summary(rows[len(truths) :])
         clock.note("coverage, profiled")
     record = {

@@ -243,7 +243,8 @@ def fixed_toys(
     found = _toy_moments(
         vectors_of(data), keys, jnp.asarray(u, float), truths, centre_responses(data)
     )
-    moments = CouplingMoments(*(np.asarray(x) for x in found))
+    fields: list[Any] = [np.asarray(x) for x in found]
+    moments = CouplingMoments(*fields)
     return fit_coupling(moments, u, expected_u(data))
 
 
@@ -299,13 +300,14 @@ def profiled_toys(
         figures = (limit.a_hat, limit.sigma, limit.a_95, limit.ts, found.decrement, found.residual)
         rows.append([float(x[0]) for x in figures])
         tell("profiles", (k + 1) / toys)
-    a_hat, sigma, a_95, ts, decrement, residual = np.array(rows).T
+    columns: list[Any] = list(np.array(rows).T)
+    a_hat, sigma, a_95, ts, decrement, residual = columns
     fine = np.isfinite(a_95) & (decrement < _RESIDUAL) & (np.abs(residual) < _RESIDUAL)
     if data.order == 2:
         a_hat, a_95 = (np.sign(x) * np.sqrt(np.abs(x)) for x in (a_hat, a_95))
         sigma = np.full(toys, np.nan)
-    nothing = np.full(toys, np.nan)
-    return ToyFit(np.full(toys, float(u)), a_hat, sigma, a_95, nothing, ts, fine)
+    nothing: Any = np.full(toys, np.nan)
+    return ToyFit(strengths, a_hat, sigma, a_95, nothing, ts, fine)
 
 
 def coverage_row(
