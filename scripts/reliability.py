@@ -184,7 +184,8 @@ def _joint_rows(folder: Path) -> dict[str, list[Row]]:
             (
                 "S14",
                 "posterior predictive p in [0.01, 0.99]",
-                f"{_span(p)} for {len(p)} spectra (the recast has one point, not judged); N = {found['ppc']['replicas']} replicas",
+                f"{_span(p)} for {len(p)} spectra (the recast has one point, not judged); "
+                f"N = {found['ppc']['replicas']} replicas",
                 name,
             )
         )
