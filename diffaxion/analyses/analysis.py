@@ -80,8 +80,14 @@ class AnalysisData(eqx.Module):
         keep = [k for k, n in enumerate(self.orders) if n == order]
         if not keep:
             return None
-        chosen = (tuple(x[k] for k in keep) for x in (self.probes, self.points, self.caches))
-        return AnalysisData(self.world, self.bindings, *chosen, self.field_paths)
+        return AnalysisData(
+            self.world,
+            self.bindings,
+            tuple(self.probes[k] for k in keep),
+            tuple(self.points[k] for k in keep),
+            tuple(self.caches[k] for k in keep),
+            self.field_paths,
+        )
 
     def responses_in(self, world: World) -> tuple[Float[Array, " n"], ...]:
         """Response of each probe in a bound world; cached tables take their coefficients there."""

@@ -204,7 +204,7 @@ def run_sbc(
     found = []
     for s, rng in enumerate(streams):
         post = bank_posterior(vectors, shared, tuple(x[s] for x in sets), u_max, draws, rng)
-        z = shelf[post.index]
+        z = shelf[post.rows]
         columns = np.column_stack([post.u, z, post.log_like])
         truth = np.concatenate([[truth_u[s]], truth_z[s], [truth_like[s]]])
         near = np.column_stack([normal(post.u), z])

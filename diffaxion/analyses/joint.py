@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -253,9 +258,7 @@ class _Beside:
         return self._future.result()
 
 
-def limits_with_nuisances(
-    recipe: Recipe, m_a_eV: np.ndarray | None = None
-) -> list[NuisanceCurve]:
+def limits_with_nuisances(recipe: Recipe, m_a_eV: np.ndarray | None = None) -> list[NuisanceCurve]:
     """Profile and Bayesian limits with all nuisances at fixed masses, joint and by experiment.
 
     Parameters
@@ -317,7 +320,8 @@ def anchored_variants(recipe: Recipe) -> dict[str, list[NuisanceCurve]]:
     configuration, surrogate = recipe.configuration, recipe.surrogate
     if surrogate is None or not isinstance(recipe.cmb, RecastProbe):
         return {}
-    other = "paper" if configuration.likelihoods.anchor == "own" else "own"
+    own = configuration.likelihoods.anchor == "own"
+    other: Literal["own", "paper"] = "paper" if own else "own"
     probe = recast_probe(configuration.screening, recipe.world, anchor=other)
     moved = replace(recipe, spectra=[], cmb=probe, surrogate=replace(surrogate, probe=probe))
     data = moved.analysis().data

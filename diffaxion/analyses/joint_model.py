@@ -179,7 +179,7 @@ def joint_recipe(configuration: Configuration, world: World, spectra: list[FluxS
     else:
         probe = bandpower_probe(configuration.screening, world, screening_data(likelihoods.cmb))
     bindings = configured_bindings(configuration, world)
-    surrogate = build_surrogate(probe, world, bindings, configuration.mass.prior_eV)
+    surrogate = build_surrogate(probe, world, bindings, np.array(configuration.mass.prior_eV))
     return Recipe(configuration, world, chosen, probe, probe.points, surrogate)
 
 

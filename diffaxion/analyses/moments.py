@@ -8,7 +8,7 @@ to each draw of the nuisances by a quadrature in one dimension.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -30,12 +30,13 @@ class CouplingMoments(NamedTuple):
         Summed over probes of order 1, for u = (g/1e-12 GeV^-1)^2.
     """
 
-    score: Array
-    information: Array
-    score_u: Array | float = 0.0
-    information_u: Array | float = 0.0
+    # Arrays of JAX inside compiled programs, of NumPy outside.
+    score: Any
+    information: Any
+    score_u: Any = 0.0
+    information_u: Any = 0.0
 
-    def log_like(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+    def log_like(self, u: Any) -> Any:
         """ln L(u) - ln L(0), broadcast over moments and u."""
         a = u * abs(u)
         return (

@@ -197,7 +197,7 @@ class Draws(NamedTuple):
 
     Attributes
     ----------
-    index : int array, shape (l,)
+    rows : int array, shape (l,)
         Draws of the bank.
     u : array, shape (l,)
         Couplings squared.
@@ -207,7 +207,7 @@ class Draws(NamedTuple):
         Effective number of draws of the bank.
     """
 
-    index: np.ndarray
+    rows: np.ndarray
     u: np.ndarray
     log_like: np.ndarray
     kish: float
@@ -326,4 +326,4 @@ def observed_posterior(
     rows = probe_responses(data, jnp.asarray(rng.normal(size=(bank, data.bindings.size))))
     observed = tuple(p.data for p in data.points)
     draws = bank_posterior(vectors_of(data), rows, observed, u_max, count, rng)
-    return tuple(r[draws.index] for r in rows), draws
+    return tuple(r[draws.rows] for r in rows), draws

@@ -125,7 +125,9 @@ def _expand(strength: Array, nuisances: Array, data: ProfileData) -> Expansion:
     n = x.shape[0]
     value, slope, core = jnp.zeros(()), jnp.zeros(n), jnp.zeros((n, n))
     for order in sorted(set(data.shared.orders)):
-        part = ProfileData(data.shared.part(order), data.m_a_eV, data.scale, data.order)
+        chosen = data.shared.part(order)
+        assert chosen is not None
+        part = ProfileData(chosen, data.m_a_eV, data.scale, data.order)
         terms = _curvature(x, part, _moving(data.shared, order))
         value, slope, core = value + terms[0], slope + terms[1], core + terms[2]
     for k, prior in enumerate(data.shared.bindings.free_priors):
@@ -180,11 +182,11 @@ def profile_over_nuisances(
     moments = CouplingMoments(*(np.asarray(x) for x in found))
     here = CouplingMoments(*(x[:, 0] for x in moments))
     scale = np.asarray(expected_strength(here, data.order, q_threshold))
-    starts = _starts(moments, scale, flat, data)
+    maxima, crossings = _starts(moments, scale, flat, data)
     return _profile_masses(
         problem,
         data,
-        (masses, jnp.asarray(scale), *(jnp.asarray(x) for x in starts)),
+        (masses, jnp.asarray(scale), jnp.asarray(maxima), jnp.asarray(crossings)),
         jnp.asarray(q_threshold, float),
         data.order,
     )

@@ -81,12 +81,17 @@ def _by_path(data: AnalysisData, found: Posterior) -> Posterior:
     standard = {f"{n}_std": z[..., k] for k, n in enumerate(data.bindings.names)}
     # Ranks do not change under increasing maps: a parameter mixes as its standard normal does.
     judged = check_gates(standard, found.diverging, found.saturated, gates=found.gates)
-    tables = []
-    for table in judged[:3]:
-        named = {n: table.get(f"{n}_std", np.asarray(np.nan)) for n in draws}
-        tables.append({**named, **table})
-    reasons = tuple(r.replace("_std'", "'") for r in judged.reasons)
-    convergence = Convergence(*tables, judged.converged, reasons)
+
+    def named(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {n: table.get(f"{n}_std", np.asarray(np.nan)) for n in draws} | table
+
+    convergence = Convergence(
+        named(judged.r_hat),
+        named(judged.ess_bulk),
+        named(judged.ess_tail),
+        judged.converged,
+        tuple(r.replace("_std'", "'") for r in judged.reasons),
+    )
     return replace(found, draws={**draws, **standard}, convergence=convergence)
 
 

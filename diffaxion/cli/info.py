@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,7 +53,9 @@ def register(app: typer.Typer) -> None:
         from ..products.citations import collect_references, format_citations
 
         settings = load_configuration(config)
-        likelihoods, world, models, papers = settings.likelihoods, joint_world(settings), [], []
+        likelihoods, world = settings.likelihoods, joint_world(settings)
+        models: list[Any] = []
+        papers: list[str] = []
         if likelihoods.xray:
             papers.append("arXiv:2008.03305")
             models += build_probes(world, settings, settings.model.signal)[0]

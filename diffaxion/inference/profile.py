@@ -259,8 +259,9 @@ def profile_limit(
     z = jnp.sqrt(q)
     steps = jnp.zeros(1) if bands == "constant" else jnp.array([0.0, -1.0, 1.0, 2.0])
     numbers = z + steps
-    fixed = frozen((problem, data, rows, crossing_starts, numbers))
-    fits, several = _stages(asimov, iterations, *fixed, frozen(jnp.asarray(widest, float)))
+    error = jnp.asarray(widest, float)
+    fixed = frozen((problem, data, rows, crossing_starts, numbers, error))
+    fits, several = _stages(asimov, iterations, *fixed)
     null, top, end, _, *expected = (_pick(fits, k) for k in range(_MEDIAN + numbers.shape[0]))
 
     found = _Points(

@@ -50,13 +50,13 @@ class ToyFit(NamedTuple):
         Whether all fits converged.
     """
 
-    strength: Array
-    a_hat: Array
-    sigma: Array
-    a_95: Array
-    q_true: Array
-    ts: Array
-    good: Array
+    strength: Array | np.ndarray
+    a_hat: Array | np.ndarray
+    sigma: Array | np.ndarray
+    a_95: Array | np.ndarray
+    q_true: Array | np.ndarray
+    ts: Array | np.ndarray
+    good: Array | np.ndarray
 
 
 class Estimate(NamedTuple):

@@ -36,7 +36,8 @@ def parse_prior(spec: Any, path: str = "prior") -> Prior:
     spec : Prior, number or mapping
         A prior is returned as it is, a number is :class:`Fixed`, and a mapping has the key
         ``dist`` (``normal``, ``lognormal``, ``uniform``, ``uniformroot``, ``loguniform``,
-        ``halfnormalabove``, ``fixed``; case, ``-`` and ``_`` do not matter) and the parameters of that prior.
+        ``halfnormalabove``, ``fixed``; case, ``-`` and ``_`` do not matter) and the parameters of
+        that prior.
     path : str
         Name of the entry, for error messages.
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..analyses.impacts import IMPACT_MIN
 from ..analyses.joint import JointResult
 from ..analyses.joint_posterior import PosteriorRun
+from ..analyses.recast_probe import RecastProbe
 from ..inference.diagnostics import quantile_with_error
 from ..inference.limits import LimitStatus
 from .joint_curves import PROFILE, bayes_curve, bayes_status, limit_at, profile_curve
@@ -156,7 +157,7 @@ def constraining_masses(result: JointResult) -> list[dict[str, Any]]:
             }
         )
     probe = result.recipe.cmb
-    if probe is not None and c.likelihoods.cmb == "recast":
+    if isinstance(probe, RecastProbe):
         low, high = probe.mass_range_eV
         rows.append({"experiment": "cmb", "from_eV": low, "to_eV": high, "text": probe.describe()})
     elif probe is not None:

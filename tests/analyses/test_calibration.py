@@ -75,7 +75,7 @@ def test_the_posterior_of_the_bank_is_that_of_quadrature(toy):
     assert draws.kish > 8000
     assert stats.kstest(draws.u, lambda x: np.interp(x, u, cdf)).pvalue > 0.01
     shelf = np.random.default_rng([1, 0]).normal(size=(20000, 2))
-    gain = 0.3 * shelf[draws.index, 0]
+    gain = 0.3 * shelf[draws.rows, 0]
     assert gain.mean() == pytest.approx(mean_gain, abs=4 * 0.3 / np.sqrt(4000))
 
 

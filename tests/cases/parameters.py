@@ -13,11 +13,13 @@ _BUILD = {
     "LogNormal": (pm.LogNormal, (2.6, 0.2)),
     "Uniform": (pm.Uniform, (2.2, 4.8)),
     "LogUniform": (pm.LogUniform, (3.0, 100.0)),
+    "UniformRoot": (pm.UniformRoot, (1.0, 9.0)),
     "HalfNormalAbove": (pm.HalfNormalAbove, (0.5, 2.0)),
     "Fixed": (pm.Fixed, (3.2,)),
 }
 # Values at the edges of the support, where the inverse map must stay finite.
-_EDGE = {"Uniform": (2.2, 4.8), "LogUniform": (3.0, 100.0), "HalfNormalAbove": (0.5,)}
+_EDGE = {"Uniform": (2.2, 4.8), "LogUniform": (3.0, 100.0), "UniformRoot": (1.0, 9.0)}
+_EDGE["HalfNormalAbove"] = (0.5,)
 
 
 def _round(prior, z):

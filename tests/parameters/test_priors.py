@@ -17,6 +17,7 @@ from diffaxion.parameters import (
     LogUniform,
     Normal,
     Uniform,
+    UniformRoot,
     parse_prior,
 )
 
@@ -25,6 +26,7 @@ PEERS = [
     (LogNormal(1.7e35, 0.21), stats.lognorm(0.21, scale=1.7e35)),
     (Uniform(2.2, 4.8), stats.uniform(2.2, 2.6)),
     (LogUniform(3.0, 100.0), stats.loguniform(3.0, 100.0)),
+    (UniformRoot(0.0, 1600.0), stats.powerlaw(0.5, scale=1600.0)),
     (HalfNormalAbove(0.5, 2.0), stats.halfnorm(0.5, 2.0)),
 ]
 IDS = [type(p).__name__ for p, _ in PEERS]
