@@ -21,6 +21,29 @@ def test_bundled_file_spells_out_the_defaults_of_the_schema():
     assert parse_configuration(stated) == bundled
 
 
+def test_bundled_configurations_differ_in_their_likelihoods():
+    """The halves have the priors of the joint configuration that concern them."""
+    joint, xray, screening = (load_configuration(n) for n in ("joint", "xray", "screening"))
+    assert (joint.likelihoods.xray, joint.likelihoods.cmb) == (True, "recast")
+    assert (xray.likelihoods.xray, xray.likelihoods.cmb) == (True, "none")
+    assert (screening.likelihoods.xray, screening.likelihoods.cmb) == (False, "recast")
+    sky = {k: v for k, v in joint.priors.items() if k.split(".")[0] in ("halos", "cosmology")}
+    assert len(sky) >= 16
+    assert screening.priors == sky
+    assert xray.priors.items() <= joint.priors.items()
+    assert len(joint.priors) >= 25
+    # The CMB alone constrains only inside the published curve.
+    low, high = screening.mass.prior_eV
+    assert (low, high) == (2.4e-13, 1.9e-12)
+    assert low < screening.mass.fixed_eV < high
+    assert screening.mass.posteriors == ["fixed", "sampled"]
+
+
+def test_an_unknown_bundled_configuration_is_refused():
+    with pytest.raises(ConfigurationError, match=r"'joined' is unknown.*'joint'"):
+        default_configuration_text("joined")
+
+
 def test_bundled_priors_are_those_of_the_specification():
     """Luminosities of the paper with 5 % of stellar structure, n_e and field norms, distance."""
     bindings = Bindings(load_configuration("xray").priors)

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from diffaxion.analyses.config import default_configuration_text, load_configuration
 from diffaxion.cli import main
 from diffaxion.data import table_names
 from diffaxion.products import read_limits
@@ -197,15 +198,23 @@ def test_limits_of_a_user_spectrum(limits, run):
     np.testing.assert_allclose(found["half"].median / found["same"].median, 0.5**0.25, rtol=1e-9)
 
 
-def test_init_writes_a_configuration_that_loads(tmp_path, run):
+@pytest.mark.parametrize("name", ["joint", "xray", "screening"])
+def test_init_writes_a_configuration_that_loads(tmp_path, run, name):
     path = tmp_path / "my.toml"
-    status, out = run("init", path)
+    status, out = run("init", path, "--configuration", name)
     assert status == 0
     assert "diffaxion joint" in out
-    assert "[priors]" in path.read_text()
-    status, _ = run("cite", path)
-    assert status == 0
+    assert path.read_text() == default_configuration_text(name)
+    assert load_configuration(path) == load_configuration(name)
     assert run("init", path)[0] == 2
+
+
+def test_init_takes_the_joint_configuration_and_refuses_unknown_ones(tmp_path, run, capsys):
+    assert run("init", tmp_path / "plain.toml")[0] == 0
+    assert (tmp_path / "plain.toml").read_text() == default_configuration_text("joint")
+    assert main(["init", str(tmp_path / "no.toml"), "--configuration", "xrays"]) == 2
+    assert "'xrays' is unknown" in capsys.readouterr().err
+    assert not (tmp_path / "no.toml").exists()
 
 
 def test_data_lists_every_table_with_its_source(run):
@@ -219,13 +228,34 @@ def test_data_lists_every_table_with_its_source(run):
     assert all({"source", "licence", "nature", "description"} <= set(t) for t in listed.values())
 
 
-def test_cite_names_the_works_behind_the_default(run):
+def test_cite_names_the_works_behind_each_configuration(tmp_path, run):
+    """Both halves by default; only its own where a configuration has one."""
+    stars, halos = ("Dessert", "Jansson", "Yao"), ("Goldstein", "Battaglia", "Tinker")
     _, plain = run("cite")
-    for author in ("Dessert", "Jansson", "Yao"):
+    for author in (*stars, *halos):
         assert author in plain
+    for name, theirs, others in (("xray", stars, halos), ("screening", halos, stars)):
+        _, plain = run("cite", name)
+        assert all(author in plain for author in theirs)
+        assert not any(author in plain for author in others)
     _, bibtex = run("cite", "--bibtex")
     entries = re.findall(r"^@\w+\{([^,]+),", bibtex, re.MULTILINE)
-    assert len(entries) == len(set(entries)) >= 4
+    assert len(entries) == len(set(entries)) >= 8
+
+
+def test_limits_with_nuisances_outside_the_prior_of_the_mass(tmp_path, capsys):
+    """The forward models are prepared for that range: refused before anything is computed."""
+    out = tmp_path / "out"
+    assert main(["limit", "joint", "--masses", "1e-12,3e-11", "--out", str(out)]) == 2
+    assert "3e-11 eV is outside mass.prior_eV = [1e-13, 1e-11]" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_reproduce_joint_wants_a_finished_run(tmp_path, capsys):
+    command = ["reproduce", "joint", "--from", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "posterior_mass.h5" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_help_has_an_example_everywhere(run):
@@ -233,7 +263,9 @@ def test_help_has_an_example_everywhere(run):
         ("predict", "luminosity"),
         ("predict", "conversion"),
         ("limit", "xray"),
+        ("limit", "joint"),
         ("reproduce", "xray"),
+        ("reproduce", "joint"),
         *(("joint",), ("init",), ("data",), ("cite",)),
     ):
         status, out = run(*command, "--help")
