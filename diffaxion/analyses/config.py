@@ -80,6 +80,8 @@ class SamplerSection(_Section):
     target_accept: float = Field(default=0.85, gt=0, lt=1)
     max_tree_depth: int = Field(default=8, ge=1, le=12)
     dense_mass: bool = True
+    # Run again with a prior uniform in g itself, to confirm the headline.
+    confirm: bool = False
 
 
 class NumericsSection(_Section):

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..constants import G_REF_GEV
 from ..inference.checkpoint import Checkpoint
+from ..inference.diagnostics import quantile_with_error
 from ..inference.posterior import Posterior
 from .analysis import MASS, STRENGTH, Analysis
 from .configured import axion_priors
@@ -129,7 +130,7 @@ def run_posterior(
     ----------
     Hoffman & Gelman 2014, arXiv:1111.4246.
     """
-    configuration = recipe.configuration
+    configuration, settings = recipe.configuration, recipe.configuration.sampler
     mass = None if sampled else configuration.mass.fixed_eV
     analysis = recipe.analysis(axion_priors(configuration, sampled), m_a_eV=mass)
     name = "sampled" if sampled else "fixed"
@@ -150,9 +151,38 @@ def run_posterior(
         headline |= {n: posterior.flat(n)[::step][index] for n in analysis.names if n != STRENGTH}
     evidence = savage_dickey(moments, u_max)
     errors = model_error(recipe, analysis, z, mass)
+    confirmation = _confirm(recipe, sampled, report, start or {}) if settings.confirm else None
     return PosteriorRun(
-        name, mass, analysis, posterior, marginal, headline, evidence, errors, compile_s
+        name,
+        mass,
+        analysis,
+        posterior,
+        marginal,
+        headline,
+        evidence,
+        errors,
+        compile_s,
+        confirmation,
     )
+
+
+def _confirm(
+    recipe: Recipe, sampled: bool, report: Progress, start: dict[str, float]
+) -> MarginalLimit:
+    """Limit of a run whose prior is uniform in g itself, without any weights."""
+    configuration = recipe.configuration
+    mass = None if sampled else configuration.mass.fixed_eV
+    priors = axion_priors(configuration, sampled)
+    priors[STRENGTH] = {**priors[STRENGTH], "dist": "uniform_root"}
+    analysis = recipe.analysis(priors, m_a_eV=mass)
+    posterior, _ = _sample(analysis, recipe, sampled, report, start, None)
+    if not posterior.converged:
+        return MarginalLimit("uniform_g", float("nan"), 0.0, "; ".join(posterior.reasons))
+    found = quantile_with_error(
+        np.sqrt(posterior.draws[STRENGTH]), configuration.coupling.confidence
+    )
+    limit, error = found.value * G_REF_GEV, found.error * G_REF_GEV
+    return MarginalLimit("uniform_g", limit, found.ess, "", error)
 
 
 def posterior_draws(analysis: Analysis, posterior: Posterior) -> np.ndarray:
