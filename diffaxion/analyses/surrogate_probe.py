@@ -194,7 +194,8 @@ def features(z: Float[Array, " d"], monomials: tuple[tuple[int, ...], ...]) -> F
     None: a product.
     """
     degree = max(map(len, monomials))
-    table = np.array([(*(k + 1 for k in t), *(0,) * (degree - len(t))) for t in monomials])
+    rows = [(*(k + 1 for k in t), *(0,) * (degree - len(t))) for t in monomials]
+    table = np.array(rows, int)
     padded = jnp.concatenate([jnp.ones(1), z])
     return jnp.prod(padded[table.reshape(len(monomials), degree)], axis=1)
 
