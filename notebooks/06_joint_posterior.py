@@ -19,7 +19,7 @@
 #
 # $$\ln L(u) = S_2 a - \tfrac12 I_2 a^2 + S_1 u - \tfrac12 I_1 u^2,$$
 #
-# whose four moments depend on the nuisances and on the mass. One cluster, three nuisances, small
+# whose four moments depend on the nuisances and on the mass. One cluster, two nuisances, small
 # grids and short chains will do here; `diffaxion joint` takes both clusters and 30 nuisances.
 
 # %%
@@ -63,7 +63,6 @@ settings = parse_configuration(
         "numerics": {"sampler_nodes": 32, "sampler_energies_per_bin": 1},
         "priors": {
             "clusters.quintuplet.ln_luminosity": {"dist": "normal", "mean": 0.0, "sigma": 0.209},
-            "clusters.quintuplet.ln_density": {"dist": "normal", "mean": 0.0, "sigma": 0.2},
             "halos.field.ln_amplitude": {"dist": "normal", "mean": 0.0, "sigma": 0.3},
         },
     }
