@@ -12,24 +12,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from ..inference.limits import Q_95
 from ..parameters.units import unit_of
 from .analysis import MASS, STRENGTH, AnalysisData
-from .configured import axion_priors
 from .joint_model import Recipe
 from .joint_posterior import PosteriorRun
-from .moments import CouplingMoments, coupling_moments
+from .moments import CouplingMoments, moments_at_masses
 from .profile_nuisances import expected_strength
 
 IMPACT_MIN = 1e-4
 """Impact below which a nuisance does not count as one that matters."""
 
-# Moments are computed in blocks of as many points as the comparison with the direct models has,
-# so that one compiled program serves both.
-_BLOCK = 48
 _STEP = 0.05
 
 
@@ -109,12 +104,12 @@ def nuisance_impacts(
     Parameters
     ----------
     data : AnalysisData
-        World, priors and data at one mass.
+        World, priors and data; the mass must not be bound.
     mean, width : array, shape (k,)
         Posterior means and standard deviations of the standard normals, in the order of
         ``data.bindings.names``.
     m_a_eV : float
-        The mass [eV], for the rows.
+        The mass [eV].
     q_threshold : float
         z^2.
 
@@ -131,14 +126,7 @@ def nuisance_impacts(
     chosen = [k for k, n in enumerate(names) if n not in (STRENGTH, MASS)]
     steps = _STEP * np.eye(len(names))[chosen]
     points = np.asarray(mean, float) + np.concatenate([steps, -steps])
-    blocks = []
-    for start in range(0, len(points), _BLOCK):
-        block = points[start : start + _BLOCK]
-        padded = np.concatenate([block, np.repeat(block[-1:], _BLOCK - len(block), axis=0)])
-        found = coupling_moments(data, jnp.asarray(padded))
-        blocks.append([np.broadcast_to(x, _BLOCK)[: len(block)] for x in found])
-    joined = (jnp.asarray(np.concatenate(x)) for x in zip(*blocks, strict=True))
-    moments = CouplingMoments(*joined)
+    moments = moments_at_masses(data, points, np.full(len(points), m_a_eV))
     up, down = np.split(np.log(limit_at_fixed_nuisances(moments, q_threshold)), 2)
     # g is the root of u; without sensitivity there is no limit, and nothing moves it.
     known = np.isfinite(up) & np.isfinite(down)
@@ -179,14 +167,10 @@ def run_impacts(recipe: Recipe, run: PosteriorRun, m_a_eV: Sequence[float]) -> l
     As :func:`nuisance_impacts`.
     """
     threshold = recipe.configuration.coupling.q_threshold or Q_95
-    draws = run.posterior.draws
+    data, draws = recipe.plain.data, run.posterior.draws
+    z = [draws[f"{n}_std"] for n in data.bindings.names]
+    mean, width = (np.array([f(x) for x in z]) for f in (np.mean, np.std))
     rows: list[ImpactRow] = []
     for mass in m_a_eV:
-        analysis = run.analysis
-        if run.m_a_eV != mass:
-            priors = axion_priors(recipe.configuration, False)
-            analysis = recipe.analysis(priors, m_a_eV=float(mass))
-        z = [draws[f"{n}_std"] for n in analysis.names]
-        mean, width = (np.array([f(x) for x in z]) for f in (np.mean, np.std))
-        rows += nuisance_impacts(analysis.data, mean, width, float(mass), threshold)
+        rows += nuisance_impacts(data, mean, width, float(mass), threshold)
     return rows

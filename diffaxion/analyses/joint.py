@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..inference.checkpoint import Checkpoint, pytree_hash
@@ -23,11 +22,11 @@ from .analysis import Analysis, AnalysisData
 from .config import Configuration
 from .impacts import ImpactRow, run_impacts
 from .joint_model import Recipe, joint_recipe, joint_world
-from .joint_posterior import PosteriorRun, Progress, as_numpy, run_posterior
+from .joint_posterior import PosteriorRun, Progress, run_posterior
 from .limit_curves import MassScan, limit_curves
 from .marginal import MarginalLimit, marginal_limits
-from .moments import CouplingMoments, coupling_moments_at
-from .profile_nuisances import profile_over_nuisances
+from .moments import CouplingMoments, moments_at_masses
+from .profile_nuisances import profile_over_nuisances, scan_points
 from .recast_probe import RecastProbe, recast_probe
 from .star_clusters import FluxSpectrum, build_probes, published_spectrum
 
@@ -278,26 +277,27 @@ def limits_with_nuisances(recipe: Recipe, m_a_eV: np.ndarray | None = None) -> l
     ----------
     Cowan et al. 2011, arXiv:1007.1727.
     """
-    configuration = recipe.configuration
-    data = recipe.analysis().data
-    if m_a_eV is None:
-        masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
-    else:
-        masses = np.asarray(m_a_eV, float)
-    moments = _prior_moments(configuration, data, masses)
-    none = np.zeros_like(moments.score)
-    alone = {
-        "xray": (2, moments._replace(score_u=none, information_u=none)),
-        "cmb": (1, moments._replace(score=none, information=none)),
-    }
-    names = [n for n, (order, _) in alone.items() if order in data.orders]
-    curves = [_curve("joint", data, masses, moments, configuration)] if len(names) > 1 else []
+    configuration, data = recipe.configuration, recipe.plain.data
+    masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
+    scan, prior = _all_moments(configuration, data, masses)
+    names = [n for n, order in (("xray", 2), ("cmb", 1)) if order in data.orders]
+    curves = []
+    if len(names) > 1:
+        curves.append(_curve("joint", data, masses, scan, prior, configuration))
     for name in names:
-        order, rows = alone[name]
-        part = data.part(order)
+        part = data.part(2 if name == "xray" else 1)
         assert part is not None
-        curves.append(_curve(name, part, masses, rows, configuration))
+        rows = (_alone(name, scan), _alone(name, prior))
+        curves.append(_curve(name, part, masses, *rows, configuration))
     return curves
+
+
+def _alone(name: str, moments: CouplingMoments) -> CouplingMoments:
+    """Moments of one experiment."""
+    none = np.zeros_like(moments.score)
+    if name == "xray":
+        return moments._replace(score_u=none, information_u=none)
+    return moments._replace(score=none, information=none)
 
 
 def anchored_variants(recipe: Recipe) -> dict[str, list[NuisanceCurve]]:
@@ -324,33 +324,39 @@ def anchored_variants(recipe: Recipe) -> dict[str, list[NuisanceCurve]]:
     other: Literal["own", "paper"] = "paper" if own else "own"
     probe = recast_probe(configuration.screening, recipe.world, anchor=other)
     moved = replace(recipe, spectra=[], cmb=probe, surrogate=replace(surrogate, probe=probe))
-    data = moved.analysis().data
+    data = moved.plain.data
     masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
-    moments = _prior_moments(configuration, data, masses)
-    return {f"anchor-{other}": [_curve("cmb", data, masses, moments, configuration)]}
+    moments = _all_moments(configuration, data, masses)
+    return {f"anchor-{other}": [_curve("cmb", data, masses, *moments, configuration)]}
 
 
-def _prior_moments(
+def _all_moments(
     configuration: Configuration, data: AnalysisData, masses: np.ndarray
-) -> CouplingMoments:
-    """Moments at draws of the nuisances from their priors, fields of shape (masses, draws)."""
+) -> tuple[CouplingMoments, CouplingMoments]:
+    """Moments at the scan of the profiles and at draws of the priors, shape (masses, points)."""
     key = jax.random.fold_in(jax.random.key(configuration.seed), 2)
-    z = jax.random.normal(key, (_PRIOR_DRAWS, data.bindings.size))
-    return as_numpy(coupling_moments_at(data, z, jnp.asarray(masses)))
+    draws = np.asarray(jax.random.normal(key, (_PRIOR_DRAWS, data.bindings.size)))
+    scan = scan_points(data)
+    z = np.concatenate([scan, draws])
+    found = moments_at_masses(data, np.tile(z, (masses.size, 1)), np.repeat(masses, len(z)))
+    rows = [x.reshape(masses.size, len(z)) for x in found]
+    parts = ([x[:, : len(scan)] for x in rows], [x[:, len(scan) :] for x in rows])
+    return CouplingMoments(*parts[0]), CouplingMoments(*parts[1])
 
 
 def _curve(
     name: str,
     data: AnalysisData,
     masses: np.ndarray,
-    moments: CouplingMoments,
+    scan: CouplingMoments,
+    prior: CouplingMoments,
     configuration: Configuration,
 ) -> NuisanceCurve:
     coupling = configuration.coupling
-    profile = profile_over_nuisances(data, masses, coupling.q_threshold or Q_95)
+    profile = profile_over_nuisances(data, masses, coupling.q_threshold or Q_95, scan)
     bayes = [
         marginal_limits(
-            CouplingMoments(*(x[k] for x in moments)),
+            CouplingMoments(*(x[k] for x in prior)),
             coupling.u_max,
             coupling.confidence,
             prior_draws=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
@@ -95,6 +96,16 @@ class Recipe:
     cmb_points: GaussianPoints | None
     surrogate: SurrogateProbe | None
 
+    @cached_property
+    def plain(self) -> Analysis:
+        """Without coupling and mass among the parameters: for profiles and moments."""
+        return self.analysis()
+
+    @cached_property
+    def direct(self) -> Analysis:
+        """The same with full grids and no surrogate."""
+        return self.analysis(direct=True)
+
     def analysis(
         self,
         axion: dict[str, Any] | None = None,
@@ -122,7 +133,7 @@ class Recipe:
         world = self.world
         if m_a_eV is not None:
             axion = {**(axion or {}), MASS: float(m_a_eV)}
-        top = mass.prior_eV[1] if m_a_eV is None else m_a_eV
+        top = max(mass.prior_eV[1], m_a_eV or 0.0)
         probes: list[Any] = []
         for spectrum in self.spectra:
             if direct:

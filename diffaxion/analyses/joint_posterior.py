@@ -19,7 +19,7 @@ from .configured import axion_priors
 from .evidence import SavageDickey, savage_dickey
 from .joint_model import Recipe
 from .marginal import MarginalLimit, marginal_limits, mixture_limit, uniform_g_draws
-from .moments import CouplingMoments, coupling_moments
+from .moments import moments_at_masses
 
 Progress = Callable[[str, float], None]
 Keep = Callable[[str, Analysis], Checkpoint | None]
@@ -139,7 +139,8 @@ def run_posterior(
     u_max, level = configuration.coupling.u_max, configuration.coupling.confidence
     z = posterior_draws(analysis, posterior)
     step = max(1, len(z) // _MIXTURE_DRAWS)
-    moments = as_numpy(coupling_moments(analysis.data, jnp.asarray(z[::step])))
+    nuisances, masses = _split(analysis, z, mass)
+    moments = moments_at_masses(recipe.plain.data, nuisances[::step], masses[::step])
     marginal = marginal_limits(moments, u_max, level)
     headline: dict[str, np.ndarray] = {}
     if not posterior.converged:
@@ -150,7 +151,7 @@ def run_posterior(
         headline = {"g_GeV": g}
         headline |= {n: posterior.flat(n)[::step][index] for n in analysis.names if n != STRENGTH}
     evidence = savage_dickey(moments, u_max)
-    errors = model_error(recipe, analysis, z, mass)
+    errors = model_error(recipe, nuisances, masses)
     confirmation = _confirm(recipe, sampled, report, start or {}) if settings.confirm else None
     return PosteriorRun(
         name,
@@ -164,6 +165,19 @@ def run_posterior(
         compile_s,
         confirmation,
     )
+
+
+def _split(
+    analysis: Analysis, z: np.ndarray, m_a_eV: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nuisances and masses [eV] of draws, shape (d, k) and (d,)."""
+    names = analysis.names
+    columns = [k for k, n in enumerate(names) if n not in (STRENGTH, MASS)]
+    if m_a_eV is not None:
+        return z[:, columns], np.full(len(z), m_a_eV)
+    prior = analysis.data.bindings.free_priors[names.index(MASS)]
+    values = jax.vmap(prior.from_standard)(jnp.asarray(z[:, names.index(MASS)]))
+    return z[:, columns], np.asarray(values)
 
 
 def _confirm(
@@ -207,26 +221,6 @@ def posterior_draws(analysis: Analysis, posterior: Posterior) -> np.ndarray:
     return np.stack([posterior.flat(f"{n}_std") for n in analysis.names], axis=-1)
 
 
-def as_numpy(moments: CouplingMoments) -> CouplingMoments:
-    """Moments as NumPy arrays.
-
-    Parameters
-    ----------
-    moments : CouplingMoments
-        Fields of shape (d,).
-
-    Returns
-    -------
-    CouplingMoments
-        The same numbers.
-
-    References
-    ----------
-    None: a conversion.
-    """
-    return CouplingMoments(*(np.asarray(x) for x in moments))
-
-
 def _sample(
     analysis: Analysis,
     recipe: Recipe,
@@ -265,21 +259,17 @@ def _sample(
     return posterior, float(max(chunks[0] - np.median(chunks), 0.0)) if chunks.size else 0.0
 
 
-def model_error(
-    recipe: Recipe, analysis: Analysis, z: np.ndarray, m_a_eV: float | None
-) -> ModelError:
+def model_error(recipe: Recipe, z: np.ndarray, m_a_eV: np.ndarray) -> ModelError:
     """Surrogates and coarse grids against the direct models, on draws of a posterior.
 
     Parameters
     ----------
     recipe : Recipe
         World, models and data.
-    analysis : Analysis
-        The one that was sampled.
     z : array, shape (d, k)
-        Its draws.
-    m_a_eV : float or None
-        Fixed mass [eV].
+        Draws of the nuisances.
+    m_a_eV : array, shape (d,)
+        Masses that go with them [eV].
 
     Returns
     -------
@@ -290,14 +280,15 @@ def model_error(
     ----------
     None: a comparison.
     """
-    configuration = recipe.configuration
-    sampled = m_a_eV is None
-    direct = recipe.analysis(axion_priors(configuration, sampled), direct=True, m_a_eV=m_a_eV)
-    few = jnp.asarray(z[:: max(1, len(z) // _DIRECT_DRAWS)][:_DIRECT_DRAWS])
-    ours, full = (as_numpy(coupling_moments(a.data, few)) for a in (analysis, direct))
+    coupling = recipe.configuration.coupling
+    step = max(1, len(z) // _DIRECT_DRAWS)
+    few = slice(None, step * _DIRECT_DRAWS, step)
+    ours, full = (
+        moments_at_masses(a.data, z[few], m_a_eV[few]) for a in (recipe.plain, recipe.direct)
+    )
     rms, worst, names = [], [], []
     for name, field_name in (("xray", "information"), ("cmb", "information_u")):
-        x, y = (np.sqrt(np.broadcast_to(getattr(m, field_name), len(few))) for m in (ours, full))
+        x, y = (np.sqrt(getattr(m, field_name)) for m in (ours, full))
         if not y.any():
             continue
         # Where a signal is far below the largest one its error means nothing.
@@ -306,7 +297,6 @@ def model_error(
         names.append(name)
         rms.append(float(np.sqrt(np.mean(error**2))))
         worst.append(float(np.max(np.abs(error))))
-    top = configuration.coupling.u_max
-    pair = [mixture_limit(m, top, configuration.coupling.confidence) for m in (ours, full)]
+    pair = [mixture_limit(m, coupling.u_max, coupling.confidence) for m in (ours, full)]
     shift = float(np.log(pair[0] / pair[1]))
-    return ModelError(tuple(names), tuple(rms), tuple(worst), shift, len(few))
+    return ModelError(tuple(names), tuple(rms), tuple(worst), shift, len(z[few]))

@@ -13,10 +13,13 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..inference.limits import Q_95, combine, linear_moments
 from .analysis import MASS, AnalysisData
+
+_BLOCK, _LANES = 64, 8
 
 
 class CouplingMoments(NamedTuple):
@@ -101,6 +104,48 @@ def coupling_moments_at(
         return jax.lax.map(lambda draw: _moments(moved, draw), z, batch_size=32)
 
     return jax.lax.map(one, m_a_eV)
+
+
+def moments_at_masses(data: AnalysisData, z: np.ndarray, m_a_eV: np.ndarray) -> CouplingMoments:
+    """Moments at pairs of nuisances and mass, in blocks that share one compiled program.
+
+    Parameters
+    ----------
+    data : AnalysisData
+        World, priors, models, data; the mass must not be bound.
+    z : array, shape (d, k)
+        Nuisances.
+    m_a_eV : array, shape (d,)
+        Masses [eV].
+
+    Returns
+    -------
+    CouplingMoments
+        NumPy arrays of shape (d,).
+
+    References
+    ----------
+    Cowan et al. 2011, arXiv:1007.1727.
+    """
+    count = len(z)
+    padding = -count % _BLOCK
+    rows = np.concatenate([np.asarray(z, float), np.repeat(z[-1:], padding, axis=0)])
+    masses = np.concatenate([np.asarray(m_a_eV, float), np.repeat(m_a_eV[-1:], padding)])
+    found = [
+        _block(data, jnp.asarray(rows[k : k + _BLOCK]), jnp.asarray(masses[k : k + _BLOCK]))
+        for k in range(0, len(rows), _BLOCK)
+    ]
+    columns = zip(*found, strict=True)
+    return CouplingMoments(*(np.concatenate([np.asarray(x) for x in c])[:count] for c in columns))
+
+
+@eqx.filter_jit
+def _block(data: AnalysisData, z: Float[Array, "b k"], m_a_eV: Float[Array, " b"]) -> tuple:
+    def one(at: tuple[Array, Array]) -> CouplingMoments:
+        moved = eqx.tree_at(lambda d: d.world.axion.m_a_eV, data, at[1])
+        return _moments(moved, at[0])
+
+    return tuple(jax.lax.map(one, (z, m_a_eV), batch_size=_LANES))
 
 
 def _moments(data: AnalysisData, z: Float[Array, " k"]) -> CouplingMoments:

@@ -147,7 +147,10 @@ def _without_signal(nuisances: Array, data: ProfileData) -> ProfileData:
 
 
 def profile_over_nuisances(
-    data: AnalysisData, m_a_eV: np.ndarray, q_threshold: float = Q_95
+    data: AnalysisData,
+    m_a_eV: np.ndarray,
+    q_threshold: float = Q_95,
+    scanned: CouplingMoments | None = None,
 ) -> ProfileResult:
     """Profile-likelihood limits with all nuisances, at many masses in one program.
 
@@ -159,6 +162,8 @@ def profile_over_nuisances(
         Masses [eV].
     q_threshold : float
         z^2.
+    scanned : CouplingMoments, optional
+        Moments at :func:`scan_points`, fields of shape (k, points), if they are at hand.
 
     Returns
     -------
@@ -174,12 +179,10 @@ def profile_over_nuisances(
     masses = jnp.asarray(m_a_eV, float)
     problem = _problem(data)
     flat = np.flatnonzero(~np.asarray(problem.gaussian))
-    # The first row is the centre of all priors; then each flat parameter is scanned alone.
-    z = np.zeros((1 + flat.size * _SCAN.size, data.bindings.size))
-    for j, k in enumerate(flat):
-        z[1 + j * _SCAN.size : 1 + (j + 1) * _SCAN.size, k] = _SCAN
-    found = coupling_moments_at(data, jnp.asarray(z), masses)
-    moments = CouplingMoments(*(np.asarray(x) for x in found))
+    if scanned is None:
+        found = coupling_moments_at(data, jnp.asarray(scan_points(data)), masses)
+        scanned = CouplingMoments(*(np.asarray(x) for x in found))
+    moments = scanned
     here = CouplingMoments(*(x[:, 0] for x in moments))
     scale = np.asarray(expected_strength(here, data.order, q_threshold))
     maxima, crossings = _starts(moments, scale, flat, data)
@@ -190,6 +193,30 @@ def profile_over_nuisances(
         jnp.asarray(q_threshold, float),
         data.order,
     )
+
+
+def scan_points(data: AnalysisData) -> np.ndarray:
+    """Nuisances at which moments are needed for the starts of the fits.
+
+    Parameters
+    ----------
+    data : AnalysisData
+        Priors.
+
+    Returns
+    -------
+    array, shape (points, k)
+        The centre of all priors, then a scan of each parameter without penalty.
+
+    References
+    ----------
+    None: a grid.
+    """
+    flat = np.flatnonzero(~np.asarray(_problem(data).gaussian))
+    z = np.zeros((1 + flat.size * _SCAN.size, data.bindings.size))
+    for j, k in enumerate(flat):
+        z[1 + j * _SCAN.size : 1 + (j + 1) * _SCAN.size, k] = _SCAN
+    return z
 
 
 def _problem(data: AnalysisData) -> Problem:

@@ -21,7 +21,6 @@ from ..inference.limits import Q_95_ROUNDED, combine, linear_moments, moments_li
 from .analysis import AnalysisData
 from .config import Configuration, parse_configuration
 from .joint_model import Recipe, joint_world
-from .joint_posterior import as_numpy
 from .moments import CouplingMoments, coupling_moments_at, expected_strength
 from .profile_nuisances import profile_over_nuisances
 from .recast_probe import RecastProbe, direct_bandpowers, recast_probe
@@ -97,7 +96,7 @@ def load_halves() -> Halves:
     low, high = settings.mass.prior_eV
     masses = np.unique(np.concatenate([np.geomspace(low, high, 25), _CMB_MASSES_EV, curve]))
     found = coupling_moments_at(data, jnp.zeros((1, 0)), jnp.asarray(masses))
-    moments = CouplingMoments(*(x[:, 0] for x in as_numpy(found)))
+    moments = CouplingMoments(*(np.asarray(x)[:, 0] for x in found))
     return Halves(settings, data, probe, masses, moments)
 
 

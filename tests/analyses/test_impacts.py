@@ -11,6 +11,7 @@ from jaxtyping import Array
 from diffaxion.analyses.analysis import AnalysisData
 from diffaxion.analyses.impacts import limit_at_fixed_nuisances, nuisance_impacts
 from diffaxion.analyses.moments import CouplingMoments
+from diffaxion.conversion import Axion
 from diffaxion.inference.limits import Q_95
 from diffaxion.likelihoods import GaussianPoints
 from diffaxion.parameters import Bindings
@@ -28,6 +29,7 @@ class Stars(eqx.Module):
 
 class Root(eqx.Module):
     stars: Stars
+    axion: Axion
 
 
 class Probe(eqx.Module):
@@ -49,7 +51,7 @@ class Cmb(Probe):
 
 
 def data_of(probes):
-    world = Root(Stars(*jnp.zeros((3,))))
+    world = Root(Stars(*jnp.zeros((3,))), Axion(1e-13, 1.0))
     sigma = {"stars.ln_xray": 0.3, "stars.ln_cmb": 0.2, "stars.idle": 1.0}
     priors = {n: {"dist": "normal", "mean": 0.0, "sigma": s} for n, s in sigma.items()}
     points = tuple(GaussianPoints([0.0], [1.0]) for _ in probes)
