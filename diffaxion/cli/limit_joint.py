@@ -81,7 +81,9 @@ def register(app: typer.Typer) -> None:
         record = provenance_record(settings.seed, settings.model_dump() | chosen)
         record |= task_record(share)
         write_joint_limits(folder, result, f"configuration {record['config_sha256']}")
-        save_figure(limits_figure(result), folder / "limits.png")
+        # A share may be a single mass, which is no curve.
+        if own.size > 1:
+            save_figure(limits_figure(result), folder / "limits.png")
         write_json(folder / "provenance.json", record)
         if not quiet:
             for curve in nuisance_curves(result):
