@@ -30,6 +30,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from diffaxion.analyses import (
+    CouplingMoments,
     axion_priors,
     coupling_moments,
     expected_strength,
@@ -82,9 +83,10 @@ print(recipe.cmb.describe())
 
 # %%
 centre = coupling_moments(analysis.data, jnp.zeros((1, len(analysis.names))))
+none = jnp.zeros(1)
 parts = {
-    "X rays": centre._replace(score_u=jnp.zeros(1), information_u=jnp.zeros(1)),
-    "CMB": centre._replace(score=jnp.zeros(1), information=jnp.zeros(1)),
+    "X rays": CouplingMoments(centre.score, centre.information, none, none),
+    "CMB": CouplingMoments(none, none, centre.score_u, centre.information_u),
     "joint": centre,
 }
 u = np.linspace(-10.0, 30.0, 200)
