@@ -360,6 +360,7 @@ def _curve(
             coupling.u_max,
             coupling.confidence,
             prior_draws=True,
+            priors=("uniform_g",),
         )[0]
         for k in range(masses.size)
     ]

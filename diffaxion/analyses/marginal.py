@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..constants import G_REF_GEV
+from ..inference.bayes import PRIORS
 from .analysis import Analysis
 from .moments import CouplingMoments, coupling_moments_at
 
@@ -71,6 +73,7 @@ def marginal_limits(
     log10_range: tuple[float, float] = (-14.0, -10.5),
     prior_draws: bool = False,
     nodes: int = 3000,
+    priors: Sequence[str] = PRIORS,
 ) -> list[MarginalLimit]:
     """Limits under several priors from draws of the nuisances.
 
@@ -93,6 +96,8 @@ def marginal_limits(
         Whether the draws are from the prior of the nuisances instead of a run.
     nodes : int
         Nodes of the quadrature in each variable.
+    priors : sequence of str
+        Names of the priors wanted.
 
     Returns
     -------
@@ -118,7 +123,8 @@ def marginal_limits(
     if not prior_draws:
         run = conditionals.cumulative(linear, linear)[:, -1]
     limits = []
-    for prior, (g, density) in grids.items():
+    for prior in priors:
+        g, density = grids[prior]
         cumulative = conditionals.cumulative(g, density)
         weight = cumulative[:, -1] / run
         kish = float(weight.sum() ** 2 / np.sum(weight**2))

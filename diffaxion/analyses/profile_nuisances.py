@@ -27,7 +27,7 @@ _BOX = 4.0
 # interference along the line): it is scanned on these values of its z for the starts of the fits.
 _SCAN = np.linspace(-3.0, 3.0, 25)
 _GRID = np.linspace(0.0, 6.0, 601)[1:]
-_ITERATIONS = 12
+_ITERATIONS = 18
 _STEP = 1e-5
 
 
