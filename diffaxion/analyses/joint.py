@@ -278,7 +278,8 @@ def limits_with_nuisances(recipe: Recipe, m_a_eV: np.ndarray | None = None) -> l
     Cowan et al. 2011, arXiv:1007.1727.
     """
     configuration, data = recipe.configuration, recipe.plain.data
-    masses = np.geomspace(*configuration.mass.prior_eV, configuration.mass.profile_points)
+    mass = configuration.mass
+    masses = np.geomspace(*mass.prior_eV, mass.profile_points) if m_a_eV is None else m_a_eV
     scan, prior = _all_moments(configuration, data, masses)
     names = [n for n, order in (("xray", 2), ("cmb", 1)) if order in data.orders]
     curves = []

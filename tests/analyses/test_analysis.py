@@ -135,7 +135,7 @@ def test_gradient_against_differences_and_at_the_edges(analysis):
 
 def test_explain_lists_priors_and_what_is_cached(analysis):
     *rows, last = analysis.explain()
-    kept = [p for p in load_configuration().priors if p not in NORMS]
+    kept = [p for p in load_configuration("xray").priors if p not in NORMS]
     assert [r["path"] for r in rows] == [*kept, *SINGLE, "axion.u", "axion.m_a_eV"]
     by_path = {r["path"]: r for r in rows}
     assert by_path["clusters.quintuplet.ln_luminosity"]["width"] == pytest.approx(0.209)

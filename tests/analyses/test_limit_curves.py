@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffaxion.analyses import Configuration, limit_curves, response_curve, scan_signals
-from diffaxion.analyses.joint import sampler_fractions
+from diffaxion.analyses.joint_model import sampler_fractions
 from diffaxion.analyses.star_clusters import build_probe
 from diffaxion.environments.galaxy import uniform_fractions
 from diffaxion.inference import (

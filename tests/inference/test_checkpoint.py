@@ -315,12 +315,16 @@ def test_a_second_signal_ends_the_process_at_once(tmp_path):
     assert "again to stop at once" in err
 
 
+# 20 trials of the goal take minutes; DIFFAXION_KILLS=20 asks for them.
+KILLS = int(os.environ.get("DIFFAXION_KILLS", "6"))
+
+
 @pytest.mark.slow
-def test_twenty_kills_at_random_times(whole, tmp_path):
+def test_kills_at_random_times(whole, tmp_path):
     rng = random.Random(2)
     kills = runs = 0
     run = Process(tmp_path / "0", 0.05, tmp_path / "cache")
-    while kills < 20:
+    while kills < KILLS:
         # Blocks take about 0.06 s each: a kill leaves some of the twenty blocks to the next.
         if run.wait_for(5):
             time.sleep(rng.uniform(0.0, 0.4))

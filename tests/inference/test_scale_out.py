@@ -152,7 +152,13 @@ def test_processes():
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("parsl") is None, reason="parsl is not installed")
-@pytest.mark.filterwarnings("default::ResourceWarning", "default::DeprecationWarning")
+# The library forks its interchange, of which JAX warns whenever it is loaded.
+@pytest.mark.filterwarnings(
+    "default::ResourceWarning",
+    "default::DeprecationWarning",
+    "default:os.fork:RuntimeWarning",
+    "default::pytest.PytestUnraisableExceptionWarning",
+)
 def test_two_local_workers_of_parsl(tmp_path, monkeypatch):
     """Tasks meet two different processes, neither of them ours, and agree with a loop."""
     (tmp_path / "work_of_two.py").write_text(WORK)
