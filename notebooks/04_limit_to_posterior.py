@@ -110,7 +110,7 @@ for name, slope in zip(analysis.names, gradient):
 # %%
 posterior = analysis.sample(
     jax.random.key(1),
-    initial={f"{name}_std": z[k] for k, name in enumerate(analysis.names)},
+    initial=start,
     chains=2,
     warmup=200,
     draws=700,
