@@ -269,9 +269,10 @@ def test_no_sensitivity_is_a_status():
 @pytest.mark.parametrize("target", models.TARGETS)
 @pytest.mark.parametrize("mode", ["published", "anchored"])
 def test_grids_of_sampler_and_limits_agree(target, mode):
-    """g_95 up to 1e-11 eV: sampler (96 nodes, 2 energies) against limits (2000, 5) to 5e-4.
+    """g_95 up to 1e-11 eV: sampler (48 nodes, 2 energies) against limits (2000, 5) to 2e-3.
 
-    Single bins differ by up to 1 %, in 10-15 keV, where p oscillates with energy.
+    Single bins differ by up to 1.6 %, in 10-15 keV, where p oscillates with energy. With 96 nodes it
+    was 5e-4 and 1 %, at twice the time; the main job prints what its nodes do to its own draws.
     """
     world, masses = models.world(), jnp.geomspace(1e-13, 1e-11, 5)
     numerics, spectrum = Configuration().numerics, models.spectrum(target)
@@ -282,8 +283,8 @@ def test_grids_of_sampler_and_limits_agree(target, mode):
         responses.append(response_curve(probe, world, probe.prepare(world), masses))
         result = moments_limit(linear_moments(responses[-1], spectrum.points))
         medians.append(result.to_coupling().median)
-    np.testing.assert_allclose(*responses, rtol=0.012)
-    np.testing.assert_allclose(*medians, rtol=5e-4)
+    np.testing.assert_allclose(*responses, rtol=0.02)
+    np.testing.assert_allclose(*medians, rtol=2e-3)
 
 
 @pytest.mark.slow
