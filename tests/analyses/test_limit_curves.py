@@ -271,8 +271,8 @@ def test_no_sensitivity_is_a_status():
 def test_grids_of_sampler_and_limits_agree(target, mode):
     """g_95 up to 1e-11 eV: sampler (48 nodes, 2 energies) against limits (2000, 5) to 2e-3.
 
-    Single bins differ by up to 1.6 %, in 10-15 keV, where p oscillates with energy. With 96 nodes it
-    was 5e-4 and 1 %, at twice the time; the main job prints what its nodes do to its own draws.
+    Single bins differ by up to 1.6 %, in 10-15 keV, where p oscillates with energy. With 96 nodes
+    it was 5e-4 and 1 %, at twice the time; the main job prints what its nodes do to its draws.
     """
     world, masses = models.world(), jnp.geomspace(1e-13, 1e-11, 5)
     numerics, spectrum = Configuration().numerics, models.spectrum(target)
