@@ -75,7 +75,7 @@ class SamplerSection(_Section):
     warmup: int = Field(default=300, ge=10)
     draws: int = Field(default=1000, ge=10)
     # With the mass sampled, which mixes more slowly.
-    draws_sampled: int = Field(default=2200, ge=10)
+    draws_sampled: int = Field(default=3000, ge=10)
     chunk: int = Field(default=100, ge=1)
     target_accept: float = Field(default=0.85, gt=0, lt=1)
     max_tree_depth: int = Field(default=8, ge=1, le=12)
