@@ -24,7 +24,7 @@ from .impacts import ImpactRow, run_impacts
 from .joint_model import Recipe, joint_recipe, joint_world
 from .joint_posterior import PosteriorRun, Progress, run_posterior
 from .limit_curves import MassScan, limit_curves
-from .marginal import MarginalLimit, marginal_limits
+from .marginal import MarginalLimit, limits_of_masses
 from .moments import CouplingMoments, moments_at_masses
 from .profile_nuisances import profile_over_nuisances, scan_points
 from .recast_probe import RecastProbe, recast_probe
@@ -355,14 +355,5 @@ def _curve(
 ) -> NuisanceCurve:
     coupling = configuration.coupling
     profile = profile_over_nuisances(data, masses, coupling.q_threshold or Q_95, scan)
-    bayes = [
-        marginal_limits(
-            CouplingMoments(*(x[k] for x in prior)),
-            coupling.u_max,
-            coupling.confidence,
-            prior_draws=True,
-            priors=("uniform_g",),
-        )[0]
-        for k in range(masses.size)
-    ]
+    bayes = limits_of_masses(prior, coupling.u_max, coupling.confidence)
     return NuisanceCurve(name, masses, data.order, jax.block_until_ready(profile), bayes)

@@ -275,9 +275,35 @@ def bayes_over_masses(
     """
     z = jax.random.normal(key, (draws, len(analysis.names)))
     found = coupling_moments_at(analysis.data, z, jnp.asarray(m_a_eV, float))
-    rows = CouplingMoments(*(np.asarray(x) for x in found))
-    count = np.asarray(m_a_eV).size
+    return limits_of_masses(CouplingMoments(*(np.asarray(x) for x in found)), u_max, level)
+
+
+def limits_of_masses(
+    moments: CouplingMoments, u_max: float, level: float = 0.95
+) -> list[MarginalLimit]:
+    """Limits with a prior uniform in g >= 0 from draws of the nuisances from their priors.
+
+    Parameters
+    ----------
+    moments : CouplingMoments
+        Fields of shape (k, d): masses, draws.
+    u_max : float
+        End of the prior in u = (g/1e-12 GeV^-1)^2.
+    level : float
+        Credibility.
+
+    Returns
+    -------
+    list of MarginalLimit
+        One per mass [GeV^-1].
+
+    References
+    ----------
+    Kish 1965, Survey Sampling (effective sample size).
+    """
+    rows = zip(*moments, strict=True)
+    one = ("uniform_g",)
     return [
-        marginal_limits(CouplingMoments(*(x[k] for x in rows)), u_max, level, prior_draws=True)[0]
-        for k in range(count)
+        marginal_limits(CouplingMoments(*row), u_max, level, prior_draws=True, priors=one)[0]
+        for row in rows
     ]
