@@ -165,7 +165,7 @@ class ClusterSpectrum(eqx.Module):
         return {
             name
             for name, prefixes in self.dependencies().items()
-            if any(_related(f, p) for f in free for p in prefixes)
+            if any(related(f, p) for f in free for p in prefixes)
         }
 
     def path(self, world: World, cache: Cache | None = None) -> LinePath:
@@ -307,7 +307,22 @@ def responses_together(
     return tuple(p.response(world, c) for p, c in zip(probes, found, strict=True))
 
 
-def _related(free: str, prefix: str) -> bool:
-    """Whether a free path lies below a prefix, or contains it."""
+def related(free: str, prefix: str) -> bool:
+    """Whether a free path lies below a prefix, or contains it.
+
+    Parameters
+    ----------
+    free, prefix : str
+        Dotted paths.
+
+    Returns
+    -------
+    bool
+        True if one contains the other.
+
+    References
+    ----------
+    None: text.
+    """
     a, b = free.replace("[", "."), prefix.rstrip(".")
     return a == b or a.startswith(b + ".") or b.startswith(a + ".")
