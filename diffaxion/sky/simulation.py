@@ -1,0 +1,396 @@
+"""Simulated frequency maps and galaxies of one sky, from its spectra and settings.
+
+Channel i holds, in harmonic space,
+
+    a_i = B_i(l) W(l) c_i sum_c A_ic a_c + noise,
+
+with the response A_ic of its passband to each component, the beam B_i, the pixel window W if
+wanted and a calibration c_i. What was put in is kept beside the maps. Nothing here is data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConfigurationError, unknown_name
+from .components import Spectra
+from .galactic_sky import GalacticMaps, galactic_maps
+from .galaxy_counts import GalaxyMap, galaxy_map
+from .masks import galactic_mask, point_source_mask
+from .needlets import gaussian_beam
+from .passbands import Passbands
+from .random_fields import alm_degrees, random_alm, stream
+from .responses import component_response
+from .simulation_settings import SkySettings
+from .sky_spectra import GALAXIES, SkySpectra
+
+_K_PER_UK = 1e-6
+_ARCMIN = np.pi / 10800.0
+# Fields whose unit is K already: Compton y times a response in K.
+_IN_KELVIN = ("tsz",)
+_BETA_NODES = 41
+
+
+@dataclass(frozen=True)
+class SimulatedSky:
+    """Maps of a simulated sky with all that went into it.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Channels, such as ``143``.
+    maps_K : array, shape (n, p)
+        Frequency maps [K_CMB], RING.
+    fwhm_arcmin, noise_uK_arcmin : array, shape (n,)
+        Gaussian beams [arcmin] and white noise [uK arcmin] of the maps.
+    galaxies : array, shape (p,)
+        Overdensity, with shot noise.
+    shot_noise_sr : float
+        Its white spectrum where complete [sr].
+    masks : dict of str to array, shape (p,)
+        ``temperature`` (Galactic cut and holes), ``galaxies``, ``holes``; 0 or 1, not apodised.
+    truth : dict of str to complex array
+        a_lm of each component without beam: uK (CIB and screening at 353 GHz, dust at 353 and
+        synchrotron at 30 GHz), Compton y without unit, galaxies without noise.
+    responses : dict of str to array, shape (n,)
+        Response of each channel to each component, with its calibration.
+    spectra : SkySpectra
+        Of the Gaussian fields.
+    settings : SkySettings
+        Choices.
+    seed, index : int
+        Random numbers.
+    nature : str
+        Says that this is simulated.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514.
+    """
+
+    names: tuple[str, ...]
+    maps_K: np.ndarray
+    fwhm_arcmin: np.ndarray
+    noise_uK_arcmin: np.ndarray
+    galaxies: np.ndarray
+    shot_noise_sr: float
+    masks: dict[str, np.ndarray]
+    truth: dict[str, np.ndarray]
+    responses: dict[str, np.ndarray]
+    spectra: SkySpectra
+    settings: SkySettings
+    seed: int
+    index: int
+    nature: str
+
+    @property
+    def nside(self) -> int:
+        """Resolution."""
+        return self.settings.nside
+
+    @property
+    def lmax(self) -> int:
+        """Largest multipole of the fields."""
+        return self.settings.top_multipole
+
+    def beams(self) -> np.ndarray:
+        """Gaussian beam of each channel, shape (n, l)."""
+        return gaussian_beam(self.fwhm_arcmin, self.lmax)
+
+    def component_maps_K(self, name: str) -> np.ndarray:
+        """One component as the channels see it, beams included, shape (n, p) [K_CMB].
+
+        Parameters
+        ----------
+        name : str
+            Key of ``truth`` other than the galaxies.
+
+        Raises
+        ------
+        ConfigurationError
+            If the component is not part of this sky.
+        """
+        known = [k for k in self.truth if k in self.responses]
+        if name not in known:
+            raise unknown_name("component of this sky", name, known)
+        alms = _channel_alms({name: self.truth[name]}, self.responses, self._transfer())
+        return _synthesis(alms, self.nside, self.lmax)
+
+    def _transfer(self) -> np.ndarray:
+        return self.beams() * _window(self.settings)
+
+
+def simulate_sky(
+    spectra: SkySpectra,
+    bands: Passbands,
+    settings: SkySettings | None = None,
+    *,
+    seed: int,
+    index: int = 0,
+    completeness: np.ndarray | None = None,
+) -> SimulatedSky:
+    """Draw one sky.
+
+    Each field has its own stream of random numbers, [seed, index, name]: a sky is the same
+    whatever other skies are drawn, and changing the strength of the screening, the channels or
+    the components switched on leaves the other fields as they are.
+
+    Parameters
+    ----------
+    spectra : SkySpectra
+        Gaussian fields, at least to the lmax of the settings.
+    bands : Passbands
+        Channels, with the responses that the cleaning should use.
+    settings : SkySettings, optional
+        Choices.
+    seed, index : int
+        Set of skies and number of the sky in it, >= 0.
+    completeness : array, shape (p,), optional
+        Share of galaxies seen, 0 to 1.
+
+    Returns
+    -------
+    SimulatedSky
+        Maps and truth.
+
+    Raises
+    ------
+    ConfigurationError
+        If spectra end below lmax, or a channel has no beam or noise.
+    ValidityError
+        If the galaxy field is too strong for counts.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514.
+    """
+    settings = settings or SkySettings()
+    lmax, nside = settings.top_multipole, settings.nside
+    if spectra.lmax < lmax:
+        raise ConfigurationError(
+            f"spectra of the sky end at l = {spectra.lmax}, settings ask for lmax = {lmax}"
+        )
+    channels = np.array([settings.channel(name) for name in bands.names])
+    truth = gaussian_fields(spectra, lmax, seed, index)
+    dust = galactic_maps(settings.galactic, nside, lmax, seed, index)
+    on = set(settings.components)
+    kept = {name: alm for name, alm in truth.items() if _group(name) in on}
+    kept |= _pixel_components(dust, settings, seed, index)
+    calibration = _calibration(settings, bands.names)
+    responses = {
+        name: calibration * np.asarray(_response(name, bands, spectra, settings)) for name in kept
+    }
+    window = _window(settings)
+    transfer = gaussian_beam(channels[:, 0], lmax) * window
+    alms = _channel_alms(kept, responses, transfer)
+    if settings.galactic.dust_beta_rms > 0.0 and "dust" in on:
+        alms += transfer[:, alm_degrees(lmax)] * _varying_dust(dust, bands, settings, calibration)
+    maps = _synthesis(alms, nside, lmax)
+    if "noise" in on:
+        for row, name, white in zip(maps, bands.names, channels[:, 1], strict=True):
+            rms = white * _ARCMIN * _K_PER_UK * np.sqrt(row.size / (4.0 * np.pi))
+            row += rms * stream(seed, index, f"noise-{name}").standard_normal(row.size)
+    masks = _masks(settings, channels[:, 0].min(), seed, index)
+    galaxies = _galaxies(truth[GALAXIES], dust, settings, window, seed, index, completeness)
+    kept[GALAXIES] = truth[GALAXIES]
+    return SimulatedSky(
+        tuple(bands.names),
+        maps,
+        channels[:, 0],
+        channels[:, 1] if "noise" in on else np.zeros(len(channels)),
+        galaxies.overdensity,
+        0.0 if settings.counts == "none" else galaxies.shot_noise_sr,
+        masks,
+        kept,
+        responses,
+        spectra,
+        settings,
+        seed,
+        index,
+        f"simulated, {spectra.label}, seed {seed}, sky {index}: not data",
+    )
+
+
+def gaussian_fields(
+    spectra: SkySpectra, lmax: int, seed: int, index: int = 0
+) -> dict[str, np.ndarray]:
+    """Correlated Gaussian a_lm of all fields of a sky.
+
+    Parameters
+    ----------
+    spectra : SkySpectra
+        Covariance, to lmax at least.
+    lmax : int
+        Largest multipole.
+    seed, index : int
+        Random numbers.
+
+    Returns
+    -------
+    dict of str to complex array, shape ((lmax + 1)(lmax + 2)/2,)
+        a_lm by field, in the units of the spectra.
+
+    References
+    ----------
+    Gorski et al. 2005, astro-ph/0409513.
+    """
+    factor = spectra.factor()[: lmax + 1]
+    degrees = alm_degrees(lmax)
+    unit = [random_alm(stream(seed, index, name), lmax) for name in spectra.names]
+    fields = {}
+    for k, name in enumerate(spectra.names):
+        alm = np.zeros(degrees.size, complex)
+        for j in range(k + 1):
+            alm += factor[degrees, k, j] * unit[j]
+        fields[name] = alm
+    return fields
+
+
+def _group(name: str) -> str:
+    """The component that switches a field on: all shells of the CIB are one."""
+    return "cib" if name.startswith("cib-") else name
+
+
+def _window(settings: SkySettings) -> np.ndarray:
+    """Pixel window, or ones."""
+    if not settings.pixel_windows:
+        return np.ones(settings.top_multipole + 1)
+    from .pixel_window import pixel_window
+
+    return np.asarray(pixel_window(settings.nside, settings.top_multipole))
+
+
+def _channel_alms(
+    fields: dict[str, np.ndarray], responses: dict[str, np.ndarray], transfer: np.ndarray
+) -> np.ndarray:
+    """a_lm of each channel [K], shape (n, alm)."""
+    degrees = alm_degrees(transfer.shape[1] - 1)
+    alms = np.zeros((transfer.shape[0], degrees.size), complex)
+    for name, alm in fields.items():
+        unit = 1.0 if name in _IN_KELVIN else _K_PER_UK
+        alms += responses[name][:, None] * (unit * alm)
+    return alms * transfer[:, degrees]
+
+
+def _synthesis(alms: np.ndarray, nside: int, lmax: int) -> np.ndarray:
+    import healpy
+
+    return np.array([healpy.alm2map(alm, nside, lmax=lmax) for alm in alms])
+
+
+def _analysis(values: np.ndarray, lmax: int) -> np.ndarray:
+    import healpy
+
+    return healpy.map2alm(values, lmax=lmax, iter=3)
+
+
+def _response(
+    name: str, bands: Passbands, spectra: SkySpectra, settings: SkySettings
+) -> np.ndarray:
+    galactic = settings.galactic
+    if name.startswith("cib-"):
+        shell = spectra.shells[int(name.removeprefix("cib-")) - 1]
+        sed = Spectra(settings.t_cmb_K, shell.temperature_K, shell.beta)
+        return np.asarray(component_response("cib", bands, sed))
+    sed = Spectra(
+        settings.t_cmb_K,
+        dust_temperature_K=galactic.dust_temperature_K,
+        dust_beta=galactic.dust_beta,
+        synchrotron_slope=galactic.synchrotron_slope,
+    )
+    return np.asarray(component_response(name, bands, sed))
+
+
+def _calibration(settings: SkySettings, names: tuple[str, ...]) -> np.ndarray:
+    for name in settings.calibration:
+        if name not in names:
+            raise unknown_name("channel with a calibration", name, names)
+    return np.array([settings.calibration.get(name, 1.0) for name in names])
+
+
+def _pixel_components(
+    galactic: GalacticMaps, settings: SkySettings, seed: int, index: int
+) -> dict[str, np.ndarray]:
+    """a_lm of components that are made in pixels [uK]."""
+    lmax, on = settings.top_multipole, settings.components
+    found = {}
+    if "dust" in on and settings.galactic.dust_beta_rms == 0.0:
+        found["dust"] = _analysis(galactic.dust_uK, lmax)
+    if "synchrotron" in on:
+        found["synchrotron"] = _analysis(galactic.synchrotron_uK, lmax)
+    if "radio" in on:
+        sources = np.zeros(12 * settings.nside**2)
+        random = stream(seed, index, "radio")
+        sigma = settings.common_fwhm_arcmin * _ARCMIN / np.sqrt(8.0 * np.log(2.0))
+        flux = settings.source_uK * 2.0 * np.pi * sigma**2
+        at = _source_pixels(settings, seed, index)
+        brightness = flux * random.lognormal(0.0, 0.5, at.size) * sources.size / (4.0 * np.pi)
+        np.add.at(sources, at, brightness)
+        found["radio"] = _analysis(sources, lmax)
+    return found
+
+
+def _varying_dust(
+    galactic: GalacticMaps, bands: Passbands, settings: SkySettings, calibration: np.ndarray
+) -> np.ndarray:
+    """a_lm of dust whose index varies, channel by channel [K], shape (n, alm)."""
+    nodes = np.linspace(galactic.dust_beta.min(), galactic.dust_beta.max(), _BETA_NODES)
+    warm = settings.galactic.dust_temperature_K
+    seds = [Spectra(settings.t_cmb_K, dust_temperature_K=warm, dust_beta=b) for b in nodes]
+    rows = [np.log(np.asarray(component_response("dust", bands, sed))) for sed in seds]
+    table = np.array(rows)
+    maps = [np.exp(np.interp(galactic.dust_beta, nodes, column)) for column in table.T]
+    lmax = settings.top_multipole
+    return np.array(
+        [c * _K_PER_UK * _analysis(m * galactic.dust_uK, lmax) for c, m in zip(calibration, maps)]
+    )
+
+
+def _source_pixels(settings: SkySettings, seed: int, index: int) -> np.ndarray:
+    size = 12 * settings.nside**2
+    return stream(seed, index, "sources").integers(0, size, settings.sources)
+
+
+def _masks(
+    settings: SkySettings, best_fwhm_arcmin: float, seed: int, index: int
+) -> dict[str, np.ndarray]:
+    import healpy
+
+    nside = settings.nside
+    at = _source_pixels(settings, seed, index)
+    lon, lat = healpy.pix2ang(nside, at, lonlat=True)
+    radius = settings.hole_fwhm * best_fwhm_arcmin
+    holes = np.ones(12 * nside**2)
+    if at.size and radius > 0.0:
+        holes = np.asarray(point_source_mask(nside, lon, lat, radius))
+    return {
+        "temperature": np.asarray(galactic_mask(nside, settings.galactic_cut_deg)) * holes,
+        "galaxies": np.asarray(galactic_mask(nside, settings.galaxy_cut_deg)),
+        "holes": holes,
+    }
+
+
+def _galaxies(
+    alm: np.ndarray,
+    galactic: GalacticMaps,
+    settings: SkySettings,
+    window: np.ndarray,
+    seed: int,
+    index: int,
+    completeness: np.ndarray | None,
+) -> GalaxyMap:
+    seen = alm * window[alm_degrees(settings.top_multipole)]
+    density = _synthesis(seen[None], settings.nside, settings.top_multipole)[0]
+    if settings.dust_contamination > 0.0:
+        template = np.log(galactic.dust_uK)
+        template = (template - template.mean()) / template.std()
+        density = density + settings.dust_contamination * template
+    return galaxy_map(
+        density,
+        settings.galaxies_per_deg2,
+        stream(seed, index, "counts"),
+        counts=settings.counts,
+        completeness=completeness,
+    )
