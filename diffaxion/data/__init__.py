@@ -1,6 +1,7 @@
 """Readers to plain validated arrays, and the bundled tables; no physics."""
 
 from .bandpowers import Bandpowers, read_bandpowers, write_bandpowers
+from .cluster_files import BUNDLED_CLUSTERS, ClusterDescription, cluster_text, load_cluster
 from .flux_points import FluxPoints, read_flux_points
 from .halo_profiles import HaloProfiles, read_halo_profiles
 from .linear_power import LinearPowerTable, read_linear_power, validate_linear_power
@@ -16,13 +17,17 @@ from .mesa_format import (
 from .registry import BundledTable, load_table, table_names
 
 __all__ = [
+    "BUNDLED_CLUSTERS",
     "Bandpowers",
     "BundledTable",
+    "ClusterDescription",
     "FluxPoints",
     "HaloProfiles",
     "LinearPowerTable",
     "MesaHistory",
     "MesaProfile",
+    "cluster_text",
+    "load_cluster",
     "load_table",
     "read_bandpowers",
     "read_flux_points",

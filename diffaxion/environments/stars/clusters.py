@@ -7,8 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...data.registry import load_table
+from ...data.cluster_files import BUNDLED_CLUSTERS, ClusterDescription, load_cluster
 from ...errors import unknown_name
+
+# Leading eigenvectors of a spectrum's uncertainty that a cluster has room for.
+SPECTRUM_MODES = 3
 
 
 def _leaf(default: float) -> Array:
@@ -38,6 +41,9 @@ class Cluster(eqx.Module):
         Nuisance k of a factor (E/30 keV)^k on the spectral shape.
     column_1e22_cm2 : float array, shape ()
         Hydrogen column, spread evenly along the sight line [1e22 cm^-2].
+    spectrum_z : float array, shape (3,)
+        Nuisances: standard normals of the leading eigenvectors of the uncertainty of the
+        spectrum; they act in the mode ``ensemble``.
     """
 
     name: str = eqx.field(static=True)
@@ -54,6 +60,9 @@ class Cluster(eqx.Module):
     ln_core_temperature: Float[Array, ""] = _leaf(0.0)
     tilt: Float[Array, ""] = _leaf(0.0)
     column_1e22_cm2: Float[Array, ""] = _leaf(0.0)
+    spectrum_z: Float[Array, "3"] = eqx.field(
+        converter=lambda x: jnp.asarray(x, float), default=(0.0,) * SPECTRUM_MODES
+    )
 
 
 def target_names() -> list[str]:
@@ -62,51 +71,77 @@ def target_names() -> list[str]:
     Returns
     -------
     list of str
-        Names (no unit, shape (3,)).
+        Names (no unit, shape (4,)).
 
     References
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
-    return [str(t) for t in load_table("targets")["target"]]
+    return list(BUNDLED_CLUSTERS)
 
 
 def target_row(name: str) -> dict[str, float | str]:
-    """Published facts of a bundled target, one entry per column of the table ``targets``.
+    """Facts of a target as one flat row; numbers that nobody has published are 0.
 
     Parameters
     ----------
     name : str
-        ``quintuplet``, ``wd1`` or ``arches``.
+        A bundled target, or the path of a TOML file.
 
     Returns
     -------
     dict
-        Column name to value, shape (); units in the names [deg, kpc, erg/s, ks, keV].
+        Name to value, shape (); units in the names [deg, kpc, erg/s, ks, keV]:
+        sight line, ``luminosity_10_80_erg_s`` at g = 1e-12 GeV^-1 with its errors, numbers of
+        stars, exposure, coupling of the published curve, and lowest energy analysed.
 
     Raises
     ------
     ConfigurationError
         If the target is unknown.
+    DataError
+        If a file of the user is malformed.
 
     References
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
-    table = load_table("targets")
-    if name not in target_names():
-        raise unknown_name("target", name, target_names())
-    k = target_names().index(name)
-    return {c: table[c][k].item() for c in table.columns}
+    return _row(load_cluster(name))
+
+
+def _row(facts: ClusterDescription) -> dict[str, float | str]:
+    longitude, latitude = facts.galactic_deg()
+    distance = facts.sightline.distance_kpc
+    low, high = facts.sightline.distance_range_kpc or (distance, distance)
+    light, seen = facts.luminosity, facts.nustar
+    return {
+        "target": facts.name,
+        "label": facts.label,
+        "longitude_deg": longitude,
+        "latitude_deg": latitude,
+        "distance_kpc": distance,
+        "distance_low_kpc": low,
+        "distance_high_kpc": high,
+        "luminosity_10_80_erg_s": light.band_10_80_erg_s if light else 0.0,
+        "luminosity_minus_erg_s": light.band_10_80_minus_erg_s if light else 0.0,
+        "luminosity_plus_erg_s": light.band_10_80_plus_erg_s if light else 0.0,
+        "stars": facts.stars.modelled,
+        "stars_wc": facts.stars.counts.get("WC", 0),
+        "stars_wn": facts.stars.counts.get("WN", 0),
+        "exposure_ks": seen.exposure_ks if seen else 0.0,
+        "g_curve_GeV": seen.g_curve_GeV if seen else 0.0,
+        "energy_min_keV": seen.energy_min_keV if seen else 10.0,
+    }
 
 
 def cluster(name: str) -> Cluster:
-    """Bundled cluster with its published central values.
+    """A target with its published central values.
 
     Parameters
     ----------
     name : str
-        ``quintuplet``, ``wd1`` or ``arches``.
+        A bundled target (``quintuplet``, ``wd1``, ``arches``, ``betelgeuse``), or the path of a
+        TOML file.
 
     Returns
     -------
@@ -117,6 +152,8 @@ def cluster(name: str) -> Cluster:
     ------
     ConfigurationError
         If the target is unknown.
+    DataError
+        If a file of the user is malformed.
 
     References
     ----------
@@ -124,7 +161,7 @@ def cluster(name: str) -> Cluster:
     """
     row = target_row(name)
     return Cluster(
-        name,
+        str(row["target"]),
         str(row["label"]),
         _number(row, "longitude_deg"),
         _number(row, "latitude_deg"),
@@ -146,7 +183,7 @@ def luminosity_sigma_ln(name: str) -> float:
     Parameters
     ----------
     name : str
-        Bundled target with a published luminosity.
+        Target with a published luminosity, bundled or the path of a TOML file.
 
     Returns
     -------
