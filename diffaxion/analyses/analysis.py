@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
@@ -20,6 +21,7 @@ from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum, response
 from ..parameters.bind import Bindings
 from ..parameters.paths import get_path, set_paths
 from ..runtime import require_x64
+from .residual_foregrounds import marginalise_residuals, without_residuals
 
 STRENGTH = "axion.u"
 MASS = "axion.m_a_eV"
@@ -110,10 +112,36 @@ class AnalysisData(eqx.Module):
         world = self.bindings.apply(self.world, z)
         return world, self.responses_in(world)
 
-    def log_prob(self, u: Float[Array, ""], responses: Sequence[Array]) -> Float[Array, ""]:
-        """Log likelihood at a signed u for given responses."""
+    def points_in(self, world: World) -> tuple[GaussianPoints, ...]:
+        """Data of each probe without the residual foregrounds of a bound world."""
+        rows = zip(self.probes, self.points, strict=True)
+        return tuple(without_residuals(p, d, world) for p, d in rows)
+
+    def marginalised(self) -> AnalysisData:
+        """The same analysis with the Gaussian amplitudes of residual foregrounds integrated out.
+
+        Amplitudes with another prior, or that ties bind, stay parameters.
+        """
+        rows = zip(self.probes, self.points, strict=True)
+        found = [marginalise_residuals(p, d, self.bindings) for p, d in rows]
+        return AnalysisData(
+            self.world,
+            self.bindings,
+            tuple(probe for probe, _ in found),
+            tuple(points for _, points in found),
+            self.caches,
+            self.field_paths,
+        )
+
+    def log_prob(
+        self,
+        u: Float[Array, ""],
+        responses: Sequence[Array],
+        points: Sequence[GaussianPoints] | None = None,
+    ) -> Float[Array, ""]:
+        """Log likelihood at a signed u for given responses and data, by default the raw data."""
         strength = {1: u, 2: u * jnp.abs(u)}
-        rows = zip(self.orders, self.points, responses, strict=True)
+        rows = zip(self.orders, self.points if points is None else points, responses, strict=True)
         return sum((p.log_prob(strength[n] * r) for n, p, r in rows), jnp.zeros(()))
 
     def loglike(self, z: Float[Array, " k"]) -> Float[Array, ""]:
@@ -125,7 +153,7 @@ class AnalysisData(eqx.Module):
 @eqx.filter_jit
 def _loglike(data: AnalysisData, world: World) -> Float[Array, ""]:
     """Log likelihood of the data in a bound world."""
-    return data.log_prob(world.axion.u, data.responses_in(world))
+    return data.log_prob(world.axion.u, data.responses_in(world), data.points_in(world))
 
 
 def logdensity(data: AnalysisData, z: Float[Array, " k"]) -> Float[Array, ""]:
@@ -249,6 +277,15 @@ class Analysis:
     def names(self) -> tuple[str, ...]:
         """Paths of the free parameters, in the order of z."""
         return self.data.bindings.names
+
+    def marginalised(self) -> Analysis:
+        """The same analysis with the amplitudes of residual foregrounds integrated out.
+
+        Their paths stay, without an effect, so that draws have the same parameters.
+        """
+        other = copy.copy(self)
+        other.data = self.data.marginalised()
+        return other
 
     def logdensity(self, z: Float[Array, " k"]) -> Float[Array, ""]:
         """Log posterior density at standard normals z, shape (k,)."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..data.bandpowers import read_bandpowers
 from ..errors import ConfigurationError, unknown_name
+from ..likelihoods.residuals import ResidualTemplates
 from ..observables.world import World
 from ..parameters.bind import Bindings, Tie
 from .analysis import MASS, STRENGTH
 from .config import Configuration
+from .residual_foregrounds import residual_priors
+from .screening_data import file_data, parse_data_kind
 
 # Parts of a world that only some likelihoods need.
-_PARTS = ("galaxy", "clusters", "instruments", "cosmology", "halos")
+_PARTS = ("galaxy", "clusters", "instruments", "cosmology", "halos", "residuals")
 _TIE_KEYS = ("source", "scale", "offset")
 
 
@@ -44,6 +48,34 @@ def configured_priors(configuration: Configuration) -> dict[str, Any]:
     return dict(configuration.priors)
 
 
+def configured_residuals(configuration: Configuration) -> ResidualTemplates | None:
+    """Residual foregrounds of the file of bandpowers that a configuration names.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Settings.
+
+    Returns
+    -------
+    ResidualTemplates or None
+        Templates [uK] with the priors of their amplitudes; None for other data.
+
+    Raises
+    ------
+    DataError
+        If the file is unusable.
+
+    References
+    ----------
+    Goldstein et al. 2024, arXiv:2409.10514.
+    """
+    if configuration.likelihoods.cmb == "none":
+        return None
+    kind, argument = parse_data_kind(configuration.likelihoods.cmb)
+    return file_data(read_bandpowers(str(argument))).residuals if kind == "file" else None
+
+
 def configured_bindings(
     configuration: Configuration, world: World, axion: dict[str, Any] | None = None
 ) -> Bindings:
@@ -73,7 +105,8 @@ def configured_bindings(
     None: assembly.
     """
     absent = {part for part in _PARTS if not getattr(world, part)}
-    priors = configured_priors(configuration)
+    # Those of a file of bandpowers are there unless the configuration has its own.
+    priors = residual_priors(configured_residuals(configuration)) | configured_priors(configuration)
     used = {path: prior for path, prior in priors.items() if path.split(".")[0] not in absent}
     ties: dict[str, Any] = {}
     for path, tie in configuration.ties.items():

@@ -72,7 +72,7 @@ def limit_at_fixed_nuisances(moments: CouplingMoments, q_threshold: float = Q_95
     ----------
     Cowan et al. 2011, arXiv:1007.1727.
     """
-    rows = np.stack(np.broadcast_arrays(*(np.asarray(x, float) for x in moments)), axis=-1)
+    rows = np.stack(np.broadcast_arrays(*(np.asarray(x, float) for x in moments[:4])), axis=-1)
     # In units of the expected limit all coefficients are of order one.
     scale = np.asarray(expected_strength(CouplingMoments(*rows.T), 1, q_threshold))
     found = np.full(len(rows), np.inf)

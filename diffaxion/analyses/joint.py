@@ -277,7 +277,7 @@ def limits_with_nuisances(recipe: Recipe, m_a_eV: np.ndarray | None = None) -> l
     ----------
     Cowan et al. 2011, arXiv:1007.1727.
     """
-    configuration, data = recipe.configuration, recipe.plain.data
+    configuration, data = recipe.configuration, recipe.plain.data.marginalised()
     mass = configuration.mass
     masses = np.geomspace(*mass.prior_eV, mass.profile_points) if m_a_eV is None else m_a_eV
     scan, prior = _all_moments(configuration, data, masses)

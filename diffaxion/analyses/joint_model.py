@@ -16,9 +16,10 @@ from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
 from .analysis import MASS, Analysis
 from .config import Configuration
-from .configured import configured_bindings
+from .configured import configured_bindings, configured_residuals
 from .recast_probe import BandpowerProbe, RecastProbe, bandpower_probe, recast_probe
 from .recast_surrogate import SurrogateProbe, build_surrogate
+from .residual_foregrounds import residual_leaves
 from .screening import screening_world
 from .screening_run import screening_data
 from .star_clusters import FluxSpectrum, build_probe, build_world
@@ -54,6 +55,8 @@ def joint_world(configuration: Configuration) -> World:
         world = build_world(configuration.model)
     if likelihoods.cmb != "none":
         sky = screening_world(configuration.screening)
+        residuals = configured_residuals(configuration)
+        sky = eqx.tree_at(lambda w: w.residuals, sky, residual_leaves(residuals))
         world = sky if world is None else _merge(world, sky)
     if world is None:
         raise ConfigurationError(
@@ -63,8 +66,8 @@ def joint_world(configuration: Configuration) -> World:
 
 
 def _merge(world: World, sky: World) -> World:
-    def parts(w: World) -> tuple[Any, Any]:
-        return w.cosmology, w.halos
+    def parts(w: World) -> tuple[Any, Any, Any]:
+        return w.cosmology, w.halos, w.residuals
 
     return eqx.tree_at(parts, world, parts(sky), is_leaf=lambda x: x is None)
 

@@ -57,7 +57,8 @@ class _Conditionals:
         self.moments = CouplingMoments(*(np.broadcast_to(x, size)[:, None] for x in moments))
         # The largest likelihood: per draw where only ratios count, else of all.
         peak = self.moments.log_like(np.linspace(0.0, top, _PEAK_NODES) ** 2).max(axis=1)
-        self.peak = np.full_like(peak, peak.max()) if common else peak
+        null = np.broadcast_to(moments.log_null, size) if common else np.zeros(size)
+        self.peak = np.full_like(peak, (peak + null).max()) - null if common else peak
 
     def cumulative(self, g: np.ndarray, density: np.ndarray | float) -> np.ndarray:
         """Integral from g[0] to g of density times likelihood, shape (d, n)."""
@@ -274,7 +275,7 @@ def bayes_over_masses(
     Kish 1965, Survey Sampling (effective sample size).
     """
     z = jax.random.normal(key, (draws, len(analysis.names)))
-    found = coupling_moments_at(analysis.data, z, jnp.asarray(m_a_eV, float))
+    found = coupling_moments_at(analysis.data.marginalised(), z, jnp.asarray(m_a_eV, float))
     return limits_of_masses(CouplingMoments(*(np.asarray(x) for x in found)), u_max, level)
 
 

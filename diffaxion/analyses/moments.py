@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..inference.limits import Q_95, combine, linear_moments
+from ..likelihoods.gaussian import GaussianPoints
 from .analysis import MASS, AnalysisData
 
 _BLOCK, _LANES = 64, 8
@@ -31,6 +32,9 @@ class CouplingMoments(NamedTuple):
         Summed over probes of order 2, for a = (g/1e-12 GeV^-1)^4.
     score_u, information_u : float array, shape (...)
         Summed over probes of order 1, for u = (g/1e-12 GeV^-1)^2.
+    log_null : float array, shape (...)
+        ln L without signal where residual foregrounds make it depend on the nuisances, else 0;
+        up to a constant.
     """
 
     # Arrays of JAX inside compiled programs, of NumPy outside.
@@ -38,6 +42,7 @@ class CouplingMoments(NamedTuple):
     information: Any
     score_u: Any = 0.0
     information_u: Any = 0.0
+    log_null: Any = 0.0
 
     def log_like(self, u: Any) -> Any:
         """ln L(u) - ln L(0), broadcast over moments and u."""
@@ -149,10 +154,15 @@ def _block(data: AnalysisData, z: Float[Array, "b k"], m_a_eV: Float[Array, " b"
 
 
 def _moments(data: AnalysisData, z: Float[Array, " k"]) -> CouplingMoments:
-    return moments_of(data, data.responses(z)[1])
+    world, responses = data.responses(z)
+    return moments_of(data, responses, data.points_in(world))
 
 
-def moments_of(data: AnalysisData, responses: Sequence[Float[Array, " n"]]) -> CouplingMoments:
+def moments_of(
+    data: AnalysisData,
+    responses: Sequence[Float[Array, " n"]],
+    points: Sequence[GaussianPoints] | None = None,
+) -> CouplingMoments:
     """Moments of the coupling for given responses of all probes.
 
     Parameters
@@ -161,6 +171,8 @@ def moments_of(data: AnalysisData, responses: Sequence[Float[Array, " n"]]) -> C
         Points and orders of the probes.
     responses : sequence of float arrays, shape (n,)
         Response of each probe.
+    points : sequence of GaussianPoints, optional
+        Data of each probe without residual foregrounds; by default as measured.
 
     Returns
     -------
@@ -172,11 +184,14 @@ def moments_of(data: AnalysisData, responses: Sequence[Float[Array, " n"]]) -> C
     Cowan et al. 2011, arXiv:1007.1727.
     """
     found: list[Array] = []
+    measured = data.points if points is None else points
     for order in (2, 1):
-        rows = zip(data.orders, responses, data.points, strict=True)
+        rows = zip(data.orders, responses, measured, strict=True)
         terms = [linear_moments(r, p) for n, r, p in rows if n == order]
         found += list(combine(*terms)) if terms else [jnp.zeros(()), jnp.zeros(())]
-    return CouplingMoments(*found)
+    changed = [(a, b) for a, b in zip(data.points, measured, strict=True) if a is not b]
+    null = [jnp.sum(a.whiten(a.data) ** 2) - jnp.sum(b.whiten(b.data) ** 2) for a, b in changed]
+    return CouplingMoments(*found, 0.5 * sum(null, jnp.zeros(())))
 
 
 def expected_strength(

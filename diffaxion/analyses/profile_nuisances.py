@@ -29,6 +29,8 @@ _SCAN = np.linspace(-3.0, 3.0, 25)
 _GRID = np.linspace(0.0, 6.0, 601)[1:]
 _ITERATIONS = 18
 _STEP = 1e-5
+# Parts of the world that probes of order 1 depend on.
+_SCREENING = ("cosmology", "halos", "residuals")
 
 
 class ProfileData(eqx.Module):
@@ -56,10 +58,10 @@ class ProfileData(eqx.Module):
     ) -> Float[Array, ""]:
         """ln L at a strength in units of ``scale`` and standardised nuisances."""
         shared = eqx.tree_at(lambda d: d.world.axion.m_a_eV, self.shared, self.m_a_eV)
-        _, responses = shared.responses(nuisances)
+        world, responses = shared.responses(nuisances)
         x = self.scale * strength
         if self.order == 1:
-            return shared.log_prob(x, responses)
+            return shared.log_prob(x, responses, shared.points_in(world))
         rows = zip(shared.points, responses, strict=True)
         return sum((p.log_prob(x * r) for p, r in rows), jnp.zeros(()))
 
@@ -112,7 +114,7 @@ def _curvature(
 
 def _moving(shared: AnalysisData, order: int) -> tuple[int, ...]:
     """Strength, and nuisances that can touch the probes of an order."""
-    prefixes = ("galaxy", "clusters", "instruments") if order == 2 else ("cosmology", "halos")
+    prefixes = ("galaxy", "clusters", "instruments") if order == 2 else _SCREENING
     # A tie may carry a parameter over to the other probes.
     sources = {t.source for t in shared.bindings.ties}
     names = enumerate(shared.bindings.names)

@@ -16,6 +16,7 @@ response is C^2 in ln m and may be used with a sampled mass.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import equinox as eqx
@@ -28,6 +29,7 @@ from ..conversion.halo_window import smooth_step
 from ..errors import ConfigurationError, unknown_name
 from ..likelihoods.gaussian import GaussianPoints
 from ..likelihoods.recast import RecastLikelihood, recast_likelihood
+from ..likelihoods.residuals import ResidualTemplates
 from ..observables.cmb.bandpowers import (
     BandpowerWindows,
     inference_multipoles,
@@ -62,6 +64,8 @@ class BandpowerProbe(eqx.Module):
         b bins.
     points : GaussianPoints
         Data [uK] with their covariance.
+    residuals : ResidualTemplates or None
+        Residual foregrounds of the bandpowers; their amplitudes are ``world.residuals``.
 
     References
     ----------
@@ -72,6 +76,7 @@ class BandpowerProbe(eqx.Module):
     spectrum: ScreeningSpectrum
     windows: BandpowerWindows
     points: GaussianPoints
+    residuals: ResidualTemplates | None = None
 
     def prepare(self, world: World, free: tuple[str, ...] = (MASS,)) -> Cache:
         """Items that do not depend on the free paths, computed once."""
@@ -80,6 +85,17 @@ class BandpowerProbe(eqx.Module):
     def touched(self, free: tuple[str, ...]) -> set[str]:
         """Items that depend on one of the free paths."""
         return self.spectrum.touched(free)
+
+    def background(self, world: World) -> Float[Array, " b"] | None:
+        """Residual foregrounds at the amplitudes of a world, shape (b,) [uK]; None if none."""
+        if self.residuals is None:
+            return None
+        amplitudes = [world.residuals[name] for name in self.residuals.names]
+        return self.residuals.background(jnp.stack(amplitudes))
+
+    def with_residuals(self, residuals: ResidualTemplates | None) -> BandpowerProbe:
+        """The same probe with other residual foregrounds."""
+        return replace(self, residuals=residuals)
 
     def bandpowers(self, world: World, cache: Cache | None = None) -> Float[Array, " b"]:
         """Bandpowers per unit u, shape (b,), negative [uK]."""
@@ -376,4 +392,5 @@ def bandpower_probe(section: ScreeningSection, world: World, data: ScreeningData
         )
     check_tables(section, screening_part(world), np.asarray(windows.node_ell))
     chosen = section.model_copy(update={"nu_GHz": data.nu_GHz})
-    return BandpowerProbe(screening_spectrum(chosen, windows.node_ell), windows, data.points)
+    spectrum = screening_spectrum(chosen, windows.node_ell)
+    return BandpowerProbe(spectrum, windows, data.points, data.residuals)

@@ -40,11 +40,11 @@ def _sheared(data: AnalysisData, x: Float[Array, " k"]) -> tuple[Array, Array]:
         return x, data.loglike(x)
     at = names.index(STRENGTH)
     top = data.bindings.free_priors[at].from_standard(jnp.asarray(8.0))
-    _, responses = data.responses(x)
+    world, responses = data.responses(x)
     expected = expected_strength(moments_of(data, responses), 1)
     z_u = x[at] + ndtri(expected / (expected + top))
     u = data.bindings.free_priors[at].from_standard(z_u)
-    return x.at[at].set(z_u), data.log_prob(u, responses)
+    return x.at[at].set(z_u), data.log_prob(u, responses, data.points_in(world))
 
 
 def _vector_model(data: AnalysisData) -> None:

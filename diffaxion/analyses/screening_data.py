@@ -16,6 +16,7 @@ from ..data.bandpowers import Bandpowers
 from ..errors import ConfigurationError, unknown_name
 from ..likelihoods.gaussian import GaussianPoints
 from ..likelihoods.recast import RECAST_ASSUMPTIONS, RecastLikelihood
+from ..likelihoods.residuals import ResidualTemplates
 from ..observables.cmb.bandpowers import BandpowerWindows, windows_of
 
 
@@ -41,6 +42,8 @@ class ScreeningData:
         The published curve, for the kind ``recast``.
     caveats : tuple of str
         Assumptions to be printed with the result.
+    residuals : ResidualTemplates or None
+        Residual foregrounds of the bandpowers, with the priors of their amplitudes.
     """
 
     kind: str
@@ -51,6 +54,12 @@ class ScreeningData:
     seed: int | None = None
     recast: RecastLikelihood | None = None
     caveats: tuple[str, ...] = ()
+    residuals: ResidualTemplates | None = None
+
+    @property
+    def marginalised(self) -> GaussianPoints:
+        """The points with the amplitudes of residual foregrounds marginalised."""
+        return self.points if self.residuals is None else self.residuals.marginalise(self.points)
 
 
 def file_data(bandpowers: Bandpowers) -> ScreeningData:
@@ -64,7 +73,7 @@ def file_data(bandpowers: Bandpowers) -> ScreeningData:
     Returns
     -------
     ScreeningData
-        Kind ``file``, with windows and beam of the file.
+        Kind ``file``, with windows, beam and residual foregrounds of the file.
 
     Raises
     ------
@@ -75,13 +84,18 @@ def file_data(bandpowers: Bandpowers) -> ScreeningData:
     ----------
     Goldstein et al. 2024 (arXiv:2409.10514).
     """
-    nature = bandpowers.nature
+    nature, names = bandpowers.nature, bandpowers.residual_names
+    residuals = None
+    if names:
+        templates, sigma = bandpowers.residual_uK, bandpowers.residual_sigma
+        residuals = ResidualTemplates(templates, sigma, names)
     return ScreeningData(
         "file",
         f"bandpowers of {bandpowers.source}" + (f" ({nature})" if nature else ""),
         GaussianPoints.from_covariance(bandpowers.cl_Tg_uK, bandpowers.cov_uK2),
         windows_of(bandpowers),
         bandpowers.nu_GHz,
+        residuals=residuals,
     )
 
 

@@ -9,7 +9,8 @@ and every limit follows in closed form or by one quadrature: the posterior for s
 (uniform in g is that of the published analysis), and the profile likelihood with q = 2.7055. The
 data are a file of bandpowers, Asimov data (zero), a seeded realisation of the noise, or the
 recast of the published curve. Only the first kind may be a measurement, and every result says
-which kind it is.
+which kind it is. Residual foregrounds of a file are marginalised exactly (for Gaussian priors of
+their amplitudes the profile over them is the same), in the limits as in the test without signal.
 """
 
 from __future__ import annotations
@@ -323,7 +324,8 @@ def screening_limits(
         data.recast.check_masses(masses)
         response, comparison = recast_responses(data.recast, jnp.asarray(masses), response)
         warn_shape_mismatch(masses, comparison.match)
-    profile, coupling = _profile(response, data.points, jnp.asarray(q_threshold))
+    points = data.marginalised
+    profile, coupling = _profile(response, points, jnp.asarray(q_threshold))
     curves: dict[str, BayesCurve] = {}
     bounds = (jnp.asarray(log10_range[0]), jnp.asarray(log10_range[1]))
     for prior in priors:
@@ -333,7 +335,7 @@ def screening_limits(
         curves[str(prior)] = BayesCurve(
             _prior_label(prior, log10_range), g[0], g[1], g[2], g[3], g[4], names
         )
-    chi2, dof, p = null_test(data.points)
+    chi2, dof, p = null_test(points)
     return ScreeningLimits(data, masses, profile, coupling, curves, chi2, dof, p, comparison)
 
 

@@ -17,6 +17,7 @@ linear below f_b, 5e-3 of the signal's trend, where halos cease to resonate.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -35,7 +36,7 @@ from ..observables.world import World
 from ..parameters.bind import Bindings
 from ..parameters.paths import get_path
 from ..parameters.priors import Prior
-from .recast_probe import MASS, ScreeningProbe, direct_bandpowers, screening_part
+from .recast_probe import MASS, BandpowerProbe, ScreeningProbe, direct_bandpowers, screening_part
 
 Z_MAX = 6.0
 NEWTON_STEPS = 4
@@ -106,6 +107,20 @@ class SurrogateProbe(eqx.Module):
     def effective_range_eV(self) -> tuple[float, float]:
         """Effective masses between which the splines were made [eV]."""
         return float(np.exp(self.ln_mass[0])), float(np.exp(self.ln_mass[-1]))
+
+    @property
+    def residuals(self) -> Any:
+        """Residual foregrounds of the direct probe."""
+        return getattr(self.probe, "residuals", None)
+
+    def background(self, world: World) -> Array | None:
+        """Residual foregrounds of the direct probe, shape (b,) [uK]."""
+        return self.probe.background(world) if isinstance(self.probe, BandpowerProbe) else None
+
+    def with_residuals(self, residuals: Any) -> SurrogateProbe:
+        """The same surrogate with other residual foregrounds."""
+        assert isinstance(self.probe, BandpowerProbe)
+        return replace(self, probe=self.probe.with_residuals(residuals))
 
     def touched(self, free: tuple[str, ...]) -> set[str]:
         """Items that depend on one of the free paths: those of the direct probe."""

@@ -88,12 +88,15 @@ def recipe_of(settings: Configuration, report: Any) -> Recipe:
 
 
 def analysis_of(recipe: Recipe, sampled: bool) -> Any:
-    """Analysis without coupling among its priors, with the mass if it is sampled."""
+    """Analysis without coupling among its priors, with the mass if it is sampled.
+
+    Simulated data have the residual foregrounds of the bandpowers in their covariance.
+    """
     from ..analyses.analysis import STRENGTH
     from ..analyses.configured import axion_priors
 
     axion = axion_priors(recipe.configuration, sampled)
-    return recipe.analysis({k: v for k, v in axion.items() if k != STRENGTH})
+    return recipe.analysis({k: v for k, v in axion.items() if k != STRENGTH}).marginalised()
 
 
 def data_at(recipe: Recipe, m_a_eV: float | None) -> Any:

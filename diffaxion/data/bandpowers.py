@@ -13,13 +13,19 @@ The file holds plain arrays and nothing that needs pickle:
 and, in files that hold no measurement, what they are instead:
 
     nature         ()     text, for instance "simulated noise, seed 5: not a measurement"
+
+and, if residual foregrounds are to be fitted along with the signal, all of
+
+    residual_uK    (k, b) what each residual adds to the bandpowers per unit of its amplitude [uK]
+    residual_names (k,)   their names, which end the paths of the amplitudes: ``residuals.NAME``
+    residual_sigma (k,)   standard deviations of the amplitudes, whose prior is centred on 0
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +65,12 @@ class Bandpowers:
         File, for messages.
     nature : str
         What the numbers are if they are not measured; empty otherwise.
+    residual_uK : array, shape (k, b)
+        Bandpowers of residual foregrounds per unit amplitude [uK]; no rows by default.
+    residual_names : tuple of str
+        Their names, k identifiers.
+    residual_sigma : array, shape (k,)
+        Standard deviations of the amplitudes.
     """
 
     ell_lo: np.ndarray
@@ -71,6 +83,9 @@ class Bandpowers:
     nu_GHz: float = 353.0
     source: str = "bandpowers"
     nature: str = ""
+    residual_uK: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    residual_names: tuple[str, ...] = ()
+    residual_sigma: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         for name in ARRAYS:
@@ -87,6 +102,7 @@ class Bandpowers:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise _error(self.source, name, f"= {value:g}, expected {low:g} to {high:g}")
+        _check_residuals(self)
 
     @property
     def n_bins(self) -> int:
@@ -96,7 +112,9 @@ class Bandpowers:
 
 SCALARS = ("fwhm_arcmin", "nu_GHz")
 ARRAYS = ("ell_lo", "ell_hi", "cl_Tg_uK", "cov_uK2", "window", "window_ell")
-KEYS = tuple(f.name for f in fields(Bandpowers) if f.name not in ("source", "nature"))
+RESIDUALS = ("residual_uK", "residual_names", "residual_sigma")
+_OPTIONAL = ("source", "nature", *RESIDUALS)
+KEYS = tuple(f.name for f in fields(Bandpowers) if f.name not in _OPTIONAL)
 
 
 def _error(source: str, name: str, what: str) -> DataError:
@@ -193,6 +211,32 @@ def _check_covariance(b: Bandpowers) -> None:
         )
 
 
+def _check_residuals(b: Bandpowers) -> None:
+    names = tuple(str(n) for n in np.atleast_1d(np.asarray(b.residual_names)))
+    object.__setattr__(b, "residual_names", names)
+    k, n = len(names), b.ell_lo.size
+    for name, shape in (("residual_uK", (k, n)), ("residual_sigma", (k,))):
+        value = _numbers(b.source, name, getattr(b, name))
+        value = value.reshape(shape) if value.size == k == 0 else value
+        if value.shape != shape:
+            raise _error(
+                b.source, name, f"has shape {value.shape}, expected {shape} for {k} residual_names"
+            )
+        object.__setattr__(b, name, value)
+    for row, name in enumerate(names):
+        if not name.isidentifier() or name in names[:row]:
+            raise _error(
+                b.source,
+                "residual_names",
+                f"holds {name!r}, expected different names of letters, digits and underscores",
+            )
+        if not b.residual_sigma[row] > 0.0:
+            value = b.residual_sigma[row]
+            raise _error(b.source, "residual_sigma", f"of {name!r} is {value:g}, expected > 0")
+        if not np.any(b.residual_uK[row]):
+            raise _error(b.source, "residual_uK", f"of {name!r} is zero in every bin: remove it")
+
+
 def write_bandpowers(path: str | Path, bandpowers: Bandpowers) -> Path:
     """Write ``bandpowers.npz``, completely or not at all.
 
@@ -225,6 +269,8 @@ def write_bandpowers(path: str | Path, bandpowers: Bandpowers) -> Path:
     arrays = {name: np.asarray(getattr(bandpowers, name), float) for name in KEYS}
     if bandpowers.nature:
         arrays["nature"] = np.array(bandpowers.nature)
+    if bandpowers.residual_names:
+        arrays |= {name: np.asarray(getattr(bandpowers, name)) for name in RESIDUALS}
 
     def save(temporary: Path) -> None:
         np.savez_compressed(temporary, allow_pickle=False, **arrays)
@@ -239,7 +285,8 @@ def read_bandpowers(path: str | Path) -> Bandpowers:
     ----------
     path : str or Path
         File with the keys ell_lo, ell_hi, cl_Tg_uK, cov_uK2, window, window_ell, fwhm_arcmin
-        and nu_GHz, and optionally nature; further keys are ignored.
+        and nu_GHz, and optionally nature, or all of residual_uK, residual_names and
+        residual_sigma; further keys are ignored.
 
     Returns
     -------
@@ -270,6 +317,14 @@ def read_bandpowers(path: str | Path) -> Bandpowers:
                     )
                 found[key] = archive[key]
             nature = str(archive["nature"]) if "nature" in archive.files else ""
+            present = [key for key in RESIDUALS if key in archive.files]
+            if present and len(present) < len(RESIDUALS):
+                missing = next(key for key in RESIDUALS if key not in present)
+                raise DataError(
+                    f"{path}: key {missing!r} is missing beside {present[0]!r}; residual "
+                    f"foregrounds need all of {', '.join(RESIDUALS)}"
+                )
+            found |= {key: archive[key] for key in present}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path}: cannot be read as an .npz archive of plain numbers ({error})"

@@ -18,6 +18,7 @@ from .recast import (
     recast_likelihood,
     warn_shape_mismatch,
 )
+from .residuals import ResidualTemplates
 
 __all__ = [
     "DEPROJECTIONS",
@@ -29,6 +30,7 @@ __all__ = [
     "PoissonProfile",
     "RecastLikelihood",
     "RecastResponse",
+    "ResidualTemplates",
     "TemplatePoisson",
     "flux_points",
     "forecast_covariance",

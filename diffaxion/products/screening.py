@@ -25,6 +25,7 @@ from .screening_summary import (
     MAIN_PRIOR,
     SAME_SEARCH,
     published_screening_limit,
+    residual_sentence,
     summary_sentence,
     summary_table,
 )
@@ -234,7 +235,9 @@ def _data_section(limits: ScreeningLimits, summary: Mapping[str, Any]) -> list[A
             Note("A recast is made from a published curve, not from data. Its assumptions are:"),
             list(data.caveats),
         ]
+    sentence = residual_sentence(summary)
     return [
         f"Without a signal chi^2 = {summary['chi2']:.4g} for {summary['dof']} bandpowers, "
-        f"probability of more {summary['pte']:.3g}."
+        f"probability of more {summary['pte']:.3g}.",
+        *([sentence] if sentence else []),
     ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
+from ..analyses.screening_data import ScreeningData
 from ..analyses.screening_limits import ScreeningLimits
 from ..constants import G_REF_GEV
 from .limit_files import LimitCurve
@@ -79,7 +81,8 @@ def screening_summary(
     Returns
     -------
     dict
-        ``data``, ``assumptions``, ``configuration``, ``overrides``, ``options``, ``chi2``,
+        ``data``, ``assumptions``, ``residuals`` (residual foregrounds that were marginalised, with
+        their amplitudes without signal), ``configuration``, ``overrides``, ``options``, ``chi2``,
         ``dof``, ``pte`` (null for the recast, which has no points), ``strongest`` and ``masses``:
         per mass u_hat, sigma, limits for every prior and from the profile, the published limit
         and the ratio to it; for the recast R and R/R_norm.
@@ -116,6 +119,7 @@ def screening_summary(
     return {
         "data": {"kind": data.kind, "label": data.label, "seed": data.seed, "nu_GHz": data.nu_GHz},
         "assumptions": list(data.caveats),
+        "residuals": residual_rows(data),
         "configuration": options["configuration"],
         "overrides": dict(explicit),
         "options": dict(options),
@@ -128,6 +132,62 @@ def screening_summary(
         "strongest": {"m_a_eV": rows[best]["m_a_eV"], "g95_GeV": rows[best]["g95_GeV"][MAIN_PRIOR]},
         "masses": rows,
     }
+
+
+def residual_rows(data: ScreeningData) -> list[dict[str, Any]]:
+    """Residual foregrounds of the data: prior and, without signal, posterior of each amplitude.
+
+    Parameters
+    ----------
+    data : ScreeningData
+        Bandpowers [uK], with or without residuals.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``prior_sigma``, ``mean`` and ``sigma``, one per residual.
+
+    References
+    ----------
+    Bridle et al. 2002, astro-ph/0112114.
+    """
+    if data.residuals is None:
+        return []
+    mean, covariance = data.residuals.fit(data.points, jnp.zeros_like(data.points.data))
+    return [
+        {"name": n, "prior_sigma": float(s), "mean": float(m), "sigma": float(v**0.5)}
+        for n, s, m, v in zip(
+            data.residuals.names, data.residuals.sigma, mean, jnp.diagonal(covariance)
+        )
+    ]
+
+
+def residual_sentence(summary: Mapping[str, Any]) -> str:
+    """Which residual foregrounds were marginalised, in words; empty if there are none.
+
+    Parameters
+    ----------
+    summary : mapping
+        Of :func:`screening_summary`.
+
+    Returns
+    -------
+    str
+        One sentence.
+
+    References
+    ----------
+    None: a sentence.
+    """
+    rows = summary["residuals"]
+    if not rows:
+        return ""
+    parts = (
+        f"{r['name']} (prior 0 +- {r['prior_sigma']:.3g}, without signal {r['mean']:.3g} +- "
+        f"{r['sigma']:.3g})"
+        for r in rows
+    )
+    return f"Residual foregrounds marginalised exactly: {', '.join(parts)}."
 
 
 COLUMNS = (
@@ -238,6 +298,8 @@ def screening_lines(summary: Mapping[str, Any]) -> list[str]:
             f"chi^2 without signal {summary['chi2']:.4g} for {summary['dof']} bandpowers, "
             f"probability of more {summary['pte']:.3g}"
         )
+    if summary["residuals"]:
+        lines.append(residual_sentence(summary))
     if summary["assumptions"]:
         lines.append("assumptions of the recast:")
         lines += [f"  {text}" for text in summary["assumptions"]]

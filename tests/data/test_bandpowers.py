@@ -26,8 +26,15 @@ def content(**changes):
     return fields | changes
 
 
+RESIDUAL = {
+    "residual_uK": 1e-6 * np.array([[1.0, 0.5, 0.2], [0.0, 1.0, -1.0]]),
+    "residual_names": np.array(["cib_dT", "cib_dbeta"]),
+    "residual_sigma": np.array([1.0, 2.0]),
+}
+
+
 def changed(name, where, value):
-    array = np.array(content()[name], float)
+    array = np.array((content() | RESIDUAL)[name], float)
     array[where] = value
     return {name: array}
 
@@ -48,6 +55,17 @@ def test_what_is_not_measured_says_so(tmp_path):
     toy = Content(**content(), nature="simulated noise, seed 5: not a measurement")
     found = read_bandpowers(write_bandpowers(tmp_path / "bandpowers.npz", toy))
     assert found.nature == toy.nature
+
+
+def test_residual_foregrounds_are_optional(tmp_path):
+    path = write_bandpowers(tmp_path / "bandpowers.npz", Content(**content(), **RESIDUAL))
+    found = read_bandpowers(path)
+    assert found.residual_names == ("cib_dT", "cib_dbeta")
+    np.testing.assert_array_equal(found.residual_uK, RESIDUAL["residual_uK"])
+    np.testing.assert_array_equal(found.residual_sigma, [1.0, 2.0])
+    plain = read_bandpowers(write_bandpowers(tmp_path / "plain.npz", Content(**content())))
+    assert plain.residual_names == ()
+    assert plain.residual_uK.shape == (0, 3)
 
 
 BAD = {
@@ -88,6 +106,29 @@ BAD = {
     "beam of degrees": ({"fwhm_arcmin": 600.0}, ["fwhm_arcmin = 600"]),
     "frequency in Hz": ({"nu_GHz": 3.53e11}, ["nu_GHz = 3.53e.11", "10 to 1000"]),
     "frequency nan": ({"nu_GHz": np.nan}, ["nu_GHz", "not finite"]),
+    "residual shape": (
+        RESIDUAL | {"residual_uK": np.ones((2, 4))},
+        ["residual_uK", r"\(2, 4\)", r"\(2, 3\)"],
+    ),
+    "residual nan": (RESIDUAL | changed("residual_uK", (0, 1), np.nan), ["residual_uK", "finite"]),
+    "residual nothing": (RESIDUAL | changed("residual_uK", 0, 0.0), ["'cib_dT' is zero"]),
+    "residual width": (RESIDUAL | changed("residual_sigma", 1, 0.0), ["'cib_dbeta' is 0", "> 0"]),
+    "residual number of widths": (
+        RESIDUAL | {"residual_sigma": np.ones(3)},
+        ["residual_sigma", r"\(3,\)", r"\(2,\)"],
+    ),
+    "residual name": (
+        RESIDUAL | {"residual_names": np.array(["cib-dT", "b"])},
+        ["residual_names", "'cib-dT'", "underscores"],
+    ),
+    "residual twice": (
+        RESIDUAL | {"residual_names": np.array(["cib", "cib"])},
+        ["residual_names", "'cib'", "different"],
+    ),
+    "residual incomplete": (
+        {"residual_uK": RESIDUAL["residual_uK"]},
+        ["'residual_names' is missing beside 'residual_uK'"],
+    ),
     "several frequencies": ({"nu_GHz": np.array([100.0, 353.0])}, ["nu_GHz", "one number"]),
 }
 
