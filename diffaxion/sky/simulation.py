@@ -21,6 +21,7 @@ from .galaxy_counts import GalaxyMap, galaxy_map
 from .masks import galactic_mask, point_source_mask
 from .needlets import gaussian_beam
 from .passbands import Passbands
+from .pixel_components import pixel_components, source_pixels, varying_dust
 from .random_fields import alm_degrees, random_alm, stream
 from .responses import component_response
 from .simulation_settings import SkySettings
@@ -30,7 +31,6 @@ _K_PER_UK = 1e-6
 _ARCMIN = np.pi / 10800.0
 # Fields whose unit is K already: Compton y times a response in K.
 _IN_KELVIN = ("tsz",)
-_BETA_NODES = 41
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def simulate_sky(
     dust = galactic_maps(settings.galactic, nside, lmax, seed, index)
     on = set(settings.components)
     kept = {name: alm for name, alm in truth.items() if _group(name) in on}
-    kept |= _pixel_components(dust, settings, seed, index)
+    kept |= pixel_components(dust, settings, seed, index)
     calibration = _calibration(settings, bands.names)
     responses = {
         name: calibration * np.asarray(_response(name, bands, spectra, settings)) for name in kept
@@ -186,7 +186,7 @@ def simulate_sky(
     transfer = gaussian_beam(channels[:, 0], lmax) * window
     alms = _channel_alms(kept, responses, transfer)
     if settings.galactic.dust_beta_rms > 0.0 and "dust" in on:
-        alms += transfer[:, alm_degrees(lmax)] * _varying_dust(dust, bands, settings, calibration)
+        alms += transfer[:, alm_degrees(lmax)] * varying_dust(dust, bands, settings, calibration)
     maps = _synthesis(alms, nside, lmax)
     if "noise" in on:
         for row, name, white in zip(maps, bands.names, channels[:, 1], strict=True):
@@ -280,12 +280,6 @@ def _synthesis(alms: np.ndarray, nside: int, lmax: int) -> np.ndarray:
     return np.array([healpy.alm2map(alm, nside, lmax=lmax) for alm in alms])
 
 
-def _analysis(values: np.ndarray, lmax: int) -> np.ndarray:
-    import healpy
-
-    return healpy.map2alm(values, lmax=lmax, iter=3)
-
-
 def _response(
     name: str, bands: Passbands, spectra: SkySpectra, settings: SkySettings
 ) -> np.ndarray:
@@ -310,56 +304,13 @@ def _calibration(settings: SkySettings, names: tuple[str, ...]) -> np.ndarray:
     return np.array([settings.calibration.get(name, 1.0) for name in names])
 
 
-def _pixel_components(
-    galactic: GalacticMaps, settings: SkySettings, seed: int, index: int
-) -> dict[str, np.ndarray]:
-    """a_lm of components that are made in pixels [uK]."""
-    lmax, on = settings.top_multipole, settings.components
-    found = {}
-    if "dust" in on and settings.galactic.dust_beta_rms == 0.0:
-        found["dust"] = _analysis(galactic.dust_uK, lmax)
-    if "synchrotron" in on:
-        found["synchrotron"] = _analysis(galactic.synchrotron_uK, lmax)
-    if "radio" in on:
-        sources = np.zeros(12 * settings.nside**2)
-        random = stream(seed, index, "radio")
-        sigma = settings.common_fwhm_arcmin * _ARCMIN / np.sqrt(8.0 * np.log(2.0))
-        flux = settings.source_uK * 2.0 * np.pi * sigma**2
-        at = _source_pixels(settings, seed, index)
-        brightness = flux * random.lognormal(0.0, 0.5, at.size) * sources.size / (4.0 * np.pi)
-        np.add.at(sources, at, brightness)
-        found["radio"] = _analysis(sources, lmax)
-    return found
-
-
-def _varying_dust(
-    galactic: GalacticMaps, bands: Passbands, settings: SkySettings, calibration: np.ndarray
-) -> np.ndarray:
-    """a_lm of dust whose index varies, channel by channel [K], shape (n, alm)."""
-    nodes = np.linspace(galactic.dust_beta.min(), galactic.dust_beta.max(), _BETA_NODES)
-    warm = settings.galactic.dust_temperature_K
-    seds = [Spectra(settings.t_cmb_K, dust_temperature_K=warm, dust_beta=b) for b in nodes]
-    rows = [np.log(np.asarray(component_response("dust", bands, sed))) for sed in seds]
-    table = np.array(rows)
-    maps = [np.exp(np.interp(galactic.dust_beta, nodes, column)) for column in table.T]
-    lmax = settings.top_multipole
-    return np.array(
-        [c * _K_PER_UK * _analysis(m * galactic.dust_uK, lmax) for c, m in zip(calibration, maps)]
-    )
-
-
-def _source_pixels(settings: SkySettings, seed: int, index: int) -> np.ndarray:
-    size = 12 * settings.nside**2
-    return stream(seed, index, "sources").integers(0, size, settings.sources)
-
-
 def _masks(
     settings: SkySettings, best_fwhm_arcmin: float, seed: int, index: int
 ) -> dict[str, np.ndarray]:
     import healpy
 
     nside = settings.nside
-    at = _source_pixels(settings, seed, index)
+    at = source_pixels(settings, seed, index)
     lon, lat = healpy.pix2ang(nside, at, lonlat=True)
     radius = settings.hole_fwhm * best_fwhm_arcmin
     holes = np.ones(12 * nside**2)
