@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..inference.limits import Q_95, combine, linear_moments
-from ..likelihoods.gaussian import GaussianPoints
-from .analysis import MASS, AnalysisData
+from ..inference.limits import Q_95, combine
+from .analysis import MASS, AnalysisData, Points
+from .count_points import log_null, refuse_counts, strength_moments
 
 _BLOCK, _LANES = 64, 8
 
@@ -75,12 +75,16 @@ def coupling_moments(data: AnalysisData, z: Float[Array, "d k"]) -> CouplingMome
     ----------
     Cowan et al. 2011, arXiv:1007.1727.
     """
+    refuse_counts(data.points, "a posterior of the coupling by quadrature")
     return jax.lax.map(lambda draw: _moments(data, draw), z, batch_size=32)
 
 
 @eqx.filter_jit
 def coupling_moments_at(
-    data: AnalysisData, z: Float[Array, "d k"], m_a_eV: Float[Array, " n"]
+    data: AnalysisData,
+    z: Float[Array, "d k"],
+    m_a_eV: Float[Array, " n"],
+    exact: bool = True,
 ) -> CouplingMoments:
     """Moments at many masses, with the same draws of the nuisances at each.
 
@@ -92,6 +96,8 @@ def coupling_moments_at(
         Draws.
     m_a_eV : float array, shape (n,)
         Masses [eV].
+    exact : bool
+        Refuse counts, for which moments are an expansion about zero signal; static.
 
     Returns
     -------
@@ -103,6 +109,8 @@ def coupling_moments_at(
     Cowan et al. 2011, arXiv:1007.1727.
     """
     assert MASS not in data.bindings.names
+    if exact:
+        refuse_counts(data.points, "a posterior of the coupling by quadrature")
 
     def one(mass: Float[Array, ""]) -> CouplingMoments:
         moved = eqx.tree_at(lambda d: d.world.axion.m_a_eV, data, mass)
@@ -161,7 +169,7 @@ def _moments(data: AnalysisData, z: Float[Array, " k"]) -> CouplingMoments:
 def moments_of(
     data: AnalysisData,
     responses: Sequence[Float[Array, " n"]],
-    points: Sequence[GaussianPoints] | None = None,
+    points: Sequence[Points] | None = None,
 ) -> CouplingMoments:
     """Moments of the coupling for given responses of all probes.
 
@@ -171,8 +179,8 @@ def moments_of(
         Points and orders of the probes.
     responses : sequence of float arrays, shape (n,)
         Response of each probe.
-    points : sequence of GaussianPoints, optional
-        Data of each probe without residual foregrounds; by default as measured.
+    points : sequence of GaussianPoints or TemplatePoisson, optional
+        Data of each probe in the bound world; by default as measured.
 
     Returns
     -------
@@ -187,11 +195,11 @@ def moments_of(
     measured = data.points if points is None else points
     for order in (2, 1):
         rows = zip(data.orders, responses, measured, strict=True)
-        terms = [linear_moments(r, p) for n, r, p in rows if n == order]
+        terms = [strength_moments(r, p) for n, r, p in rows if n == order]
         found += list(combine(*terms)) if terms else [jnp.zeros(()), jnp.zeros(())]
     changed = [(a, b) for a, b in zip(data.points, measured, strict=True) if a is not b]
-    null = [jnp.sum(a.whiten(a.data) ** 2) - jnp.sum(b.whiten(b.data) ** 2) for a, b in changed]
-    return CouplingMoments(*found, 0.5 * sum(null, jnp.zeros(())))
+    null = [log_null(b) - log_null(a) for a, b in changed]
+    return CouplingMoments(*found)._replace(log_null=sum(null, jnp.zeros(())))
 
 
 def expected_strength(

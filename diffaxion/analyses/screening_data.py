@@ -87,8 +87,8 @@ def file_data(bandpowers: Bandpowers) -> ScreeningData:
     nature, names = bandpowers.nature, bandpowers.residual_names
     residuals = None
     if names:
-        templates, sigma = bandpowers.residual_uK, bandpowers.residual_sigma
-        residuals = ResidualTemplates(templates, sigma, names)
+        templates, sigma = jnp.asarray(bandpowers.residual_uK), bandpowers.residual_sigma
+        residuals = ResidualTemplates(templates, jnp.asarray(sigma), names)
     return ScreeningData(
         "file",
         f"bandpowers of {bandpowers.source}" + (f" ({nature})" if nature else ""),

@@ -14,6 +14,10 @@ and, in files that hold no measurement, what they are instead:
 
     nature         ()     text, for instance "simulated noise, seed 5: not a measurement"
 
+where the theory needs a factor besides the Gaussian beam, such as pixel windows,
+
+    transfer       (l,)   that factor at the multipoles of the windows
+
 and, if residual foregrounds are to be fitted along with the signal, all of
 
     residual_uK    (k, b) what each residual adds to the bandpowers per unit of its amplitude [uK]
@@ -39,6 +43,7 @@ NORMALISATION_TOLERANCE = 0.01
 FWHM_RANGE_ARCMIN = (0.0, 120.0)
 NU_RANGE_GHZ = (10.0, 1000.0)
 CONDITION_MAX = 1e12
+TRANSFER_MAX = 2.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Bandpowers:
         File, for messages.
     nature : str
         What the numbers are if they are not measured; empty otherwise.
+    transfer : array, shape (l,)
+        Factor on the theory besides the beam, such as pixel windows; 1 by default.
     residual_uK : array, shape (k, b)
         Bandpowers of residual foregrounds per unit amplitude [uK]; no rows by default.
     residual_names : tuple of str
@@ -83,6 +90,7 @@ class Bandpowers:
     nu_GHz: float = 353.0
     source: str = "bandpowers"
     nature: str = ""
+    transfer: np.ndarray | float = 1.0
     residual_uK: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     residual_names: tuple[str, ...] = ()
     residual_sigma: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -102,6 +110,7 @@ class Bandpowers:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise _error(self.source, name, f"= {value:g}, expected {low:g} to {high:g}")
+        _check_transfer(self)
         _check_residuals(self)
 
     @property
@@ -113,7 +122,7 @@ class Bandpowers:
 SCALARS = ("fwhm_arcmin", "nu_GHz")
 ARRAYS = ("ell_lo", "ell_hi", "cl_Tg_uK", "cov_uK2", "window", "window_ell")
 RESIDUALS = ("residual_uK", "residual_names", "residual_sigma")
-_OPTIONAL = ("source", "nature", *RESIDUALS)
+_OPTIONAL = ("source", "nature", "transfer", *RESIDUALS)
 KEYS = tuple(f.name for f in fields(Bandpowers) if f.name not in _OPTIONAL)
 
 
@@ -211,6 +220,21 @@ def _check_covariance(b: Bandpowers) -> None:
         )
 
 
+def _check_transfer(b: Bandpowers) -> None:
+    value = _numbers(b.source, "transfer", b.transfer)
+    if value.shape not in ((), b.window_ell.shape):
+        expected = f"{b.window_ell.shape}, one number per multipole of window_ell"
+        raise _error(b.source, "transfer", f"has shape {value.shape}, expected {expected}")
+    bad = (value <= 0.0) | (value > TRANSFER_MAX)
+    if bad.any():
+        raise _error(
+            b.source,
+            "transfer",
+            f"= {value[bad].flat[0]:g}, expected more than 0 and at most {TRANSFER_MAX:g}",
+        )
+    object.__setattr__(b, "transfer", np.broadcast_to(value, b.window_ell.shape))
+
+
 def _check_residuals(b: Bandpowers) -> None:
     names = tuple(str(n) for n in np.atleast_1d(np.asarray(b.residual_names)))
     object.__setattr__(b, "residual_names", names)
@@ -269,6 +293,8 @@ def write_bandpowers(path: str | Path, bandpowers: Bandpowers) -> Path:
     arrays = {name: np.asarray(getattr(bandpowers, name), float) for name in KEYS}
     if bandpowers.nature:
         arrays["nature"] = np.array(bandpowers.nature)
+    if np.any(bandpowers.transfer != 1.0):
+        arrays["transfer"] = np.asarray(bandpowers.transfer)
     if bandpowers.residual_names:
         arrays |= {name: np.asarray(getattr(bandpowers, name)) for name in RESIDUALS}
 
@@ -285,7 +311,7 @@ def read_bandpowers(path: str | Path) -> Bandpowers:
     ----------
     path : str or Path
         File with the keys ell_lo, ell_hi, cl_Tg_uK, cov_uK2, window, window_ell, fwhm_arcmin
-        and nu_GHz, and optionally nature, or all of residual_uK, residual_names and
+        and nu_GHz, and optionally nature, transfer, or all of residual_uK, residual_names and
         residual_sigma; further keys are ignored.
 
     Returns
@@ -324,6 +350,7 @@ def read_bandpowers(path: str | Path) -> Bandpowers:
                     f"{path}: key {missing!r} is missing beside {present[0]!r}; residual "
                     f"foregrounds need all of {', '.join(RESIDUALS)}"
                 )
+            present += ["transfer"] if "transfer" in archive.files else []
             found |= {key: archive[key] for key in present}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(

@@ -6,6 +6,7 @@ import pytest
 from diffaxion.data.bandpowers import KEYS, read_bandpowers, write_bandpowers
 from diffaxion.data.bandpowers import Bandpowers as Content
 from diffaxion.errors import DataError, DiffaxionError
+from diffaxion.observables.cmb.bandpowers import windows_of
 
 
 def content(**changes):
@@ -57,6 +58,20 @@ def test_what_is_not_measured_says_so(tmp_path):
     assert found.nature == toy.nature
 
 
+def test_transfer_function_multiplies_the_theory(tmp_path):
+    """Pixel windows act on C_l at every multipole, along with the beam."""
+    transfer = np.linspace(1.0, 0.6, 34)
+    path = tmp_path / "bandpowers.npz"
+    found = read_bandpowers(write_bandpowers(path, Content(**content(), transfer=transfer)))
+    np.testing.assert_array_equal(found.transfer, transfer)
+    plain, with_windows = windows_of(Content(**content())), windows_of(found)
+    at = np.asarray(plain.window_ell, int) - 8
+    expected = (np.asarray(plain.window) * transfer[at]) @ (1.0 / (8.0 + at))
+    np.testing.assert_allclose(with_windows.from_all(1.0 / (8.0 + at)), expected, rtol=1e-12)
+    write_bandpowers(tmp_path / "plain.npz", Content(**content()))
+    assert np.all(read_bandpowers(tmp_path / "plain.npz").transfer == 1.0)
+
+
 def test_residual_foregrounds_are_optional(tmp_path):
     path = write_bandpowers(tmp_path / "bandpowers.npz", Content(**content(), **RESIDUAL))
     found = read_bandpowers(path)
@@ -106,6 +121,11 @@ BAD = {
     "beam of degrees": ({"fwhm_arcmin": 600.0}, ["fwhm_arcmin = 600"]),
     "frequency in Hz": ({"nu_GHz": 3.53e11}, ["nu_GHz = 3.53e.11", "10 to 1000"]),
     "frequency nan": ({"nu_GHz": np.nan}, ["nu_GHz", "not finite"]),
+    "transfer shape": (
+        {"transfer": np.ones(5)},
+        ["transfer", r"\(5,\)", r"\(34,\)", "window_ell"],
+    ),
+    "transfer zero": ({"transfer": np.linspace(1.0, 0.0, 34)}, ["transfer", "= 0", "at most 2"]),
     "residual shape": (
         RESIDUAL | {"residual_uK": np.ones((2, 4))},
         ["residual_uK", r"\(2, 4\)", r"\(2, 3\)"],

@@ -359,7 +359,7 @@ def top_hat_weights(ell_lo: ArrayLike, ell_hi: ArrayLike) -> tuple[np.ndarray, n
 
 
 def windows_of(data: Bandpowers, node_ell: ArrayLike | None = None) -> BandpowerWindows:
-    """Windows of a file of bandpowers, with its beam.
+    """Windows of a file of bandpowers, with its beam and transfer function.
 
     Parameters
     ----------
@@ -378,7 +378,7 @@ def windows_of(data: Bandpowers, node_ell: ArrayLike | None = None) -> Bandpower
     Hivon et al. 2002 (astro-ph/0105302).
     """
     return bandpower_windows(
-        data.window,
+        data.window * data.transfer,
         data.window_ell,
         data.ell_lo,
         data.ell_hi,
