@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
@@ -131,19 +131,52 @@ class Configuration(_Section):
         return value
 
 
-def _fail(path: str, error: ValidationError, tree: type[BaseModel]) -> ConfigurationError:
+def schema_error(path: str, error: ValidationError, tree: type[BaseModel]) -> ConfigurationError:
+    """What does not fit a schema, in words, with the nearest known keys.
+
+    Parameters
+    ----------
+    path : str
+        File, for the message.
+    error : ValidationError
+        What pydantic found.
+    tree : type of BaseModel
+        The schema.
+
+    Returns
+    -------
+    ConfigurationError
+        To be raised.
+
+    References
+    ----------
+    None: configuration.
+    """
     lines = []
     for item in error.errors():
         where = ".".join(str(x) for x in item["loc"])
         if item["type"] == "extra_forbidden":
-            model: Any = tree
+            model = tree
             for key in item["loc"][:-1]:
-                model = model.model_fields[key].annotation
+                model = _model_of(model, key)
             near = nearest_names(str(item["loc"][-1]), model.model_fields)
             lines.append(f"unknown key {where!r}: {near}")
         else:
             lines.append(f"{where} = {item.get('input')!r}: {item['msg']}")
     return ConfigurationError(f"configuration {path}: " + "; ".join(lines))
+
+
+def _model_of(model: type[BaseModel], key: Any) -> type[BaseModel]:
+    """Schema of a field, which may be optional or a table of sections."""
+    if key not in model.model_fields:
+        return model
+    stack: list[Any] = [model.model_fields[key].annotation]
+    while stack:
+        kind = stack.pop()
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+        stack += get_args(kind)
+    return model
 
 
 def parse_configuration(values: dict[str, Any], origin: str = "given in Python") -> Configuration:
@@ -174,7 +207,7 @@ def parse_configuration(values: dict[str, Any], origin: str = "given in Python")
     try:
         return Configuration.model_validate(values)
     except ValidationError as error:
-        raise _fail(origin, error, Configuration) from None
+        raise schema_error(origin, error, Configuration) from None
     except ConfigurationError as error:
         raise ConfigurationError(f"configuration {origin}: {error}") from None
 
