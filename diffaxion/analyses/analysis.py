@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import equinox as eqx
@@ -15,16 +14,27 @@ from ..environments.galaxy.base import MagneticField
 from ..environments.galaxy.field_table import FieldTable, tabulate_field
 from ..errors import ConfigurationError
 from ..inference.posterior import Posterior
-from ..likelihoods.gaussian import GaussianPoints
+from ..likelihoods.poisson import TemplatePoisson
 from ..observables.world import World
+from ..observables.xray.cluster_counts import ClusterCounts
 from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum, responses_together
 from ..parameters.bind import Bindings
 from ..parameters.paths import get_path, set_paths
 from ..runtime import require_x64
+from .count_points import (
+    image_points,
+    moving_points,
+    refuse_idle_images,
+    spectral_part,
+    with_spectral_part,
+)
 from .residual_foregrounds import marginalise_residuals, without_residuals
 
 STRENGTH = "axion.u"
 MASS = "axion.m_a_eV"
+
+# GaussianPoints or TemplatePoisson: most of what takes points knows which from the probe.
+Points = Any
 
 
 class Probe(Protocol):
@@ -52,8 +62,8 @@ class AnalysisData(eqx.Module):
         Priors by path.
     probes : tuple of probes
         Forward models; those of X-ray spectra have order 2, those of the CMB order 1.
-    points : tuple of GaussianPoints
-        Data, in the order of the probes.
+    points : tuple of GaussianPoints or TemplatePoisson
+        Data, in the order of the probes; counts for those of images.
     caches : tuple of dict
         What does not depend on the bound paths.
     field_paths : tuple of str, static
@@ -63,7 +73,7 @@ class AnalysisData(eqx.Module):
     world: World
     bindings: Bindings
     probes: tuple[Any, ...]
-    points: tuple[GaussianPoints, ...]
+    points: tuple[Points, ...]
     caches: tuple[Cache, ...]
     field_paths: tuple[str, ...] = eqx.field(static=True, default=())
 
@@ -95,13 +105,15 @@ class AnalysisData(eqx.Module):
         """Response of each probe in a bound world; cached tables take their coefficients there."""
         c = _coefficients(world, self.field_paths)
         caches = [{**x, "coefficients": c} if "field" in x else x for x in self.caches]
-        lines = [k for k, p in enumerate(self.probes) if isinstance(p, ClusterSpectrum)]
-        known = {}
+        parts = [spectral_part(p) for p in self.probes]
+        lines = {k: line for k, line in enumerate(parts) if line is not None}
+        known: dict[int, Array] = {}
         if lines:
-            found = responses_together(
-                [self.probes[k] for k in lines], world, [caches[k] for k in lines]
-            )
+            found = responses_together([*lines.values()], world, [caches[k] for k in lines])
             known = dict(zip(lines, found, strict=True))
+        for k in lines:
+            probe = self.probes[k]
+            known[k] = probe.counts(known[k]) if isinstance(probe, ClusterCounts) else known[k]
         return tuple(
             known[k] if k in known else p.response(world, caches[k])
             for k, p in enumerate(self.probes)
@@ -112,10 +124,11 @@ class AnalysisData(eqx.Module):
         world = self.bindings.apply(self.world, z)
         return world, self.responses_in(world)
 
-    def points_in(self, world: World) -> tuple[GaussianPoints, ...]:
-        """Data of each probe without the residual foregrounds of a bound world."""
-        rows = zip(self.probes, self.points, strict=True)
-        return tuple(without_residuals(p, d, world) for p, d in rows)
+    def points_in(self, world: World) -> tuple[Points, ...]:
+        """Data of each probe in a bound world: without its residuals, with its templates."""
+        rows = zip(self.probes, self.points, self.caches, strict=True)
+        moved = [(p, moving_points(p, d, world, c)) for p, d, c in rows]
+        return tuple(without_residuals(p, d, world) for p, d in moved)
 
     def marginalised(self) -> AnalysisData:
         """The same analysis with the Gaussian amplitudes of residual foregrounds integrated out.
@@ -137,16 +150,28 @@ class AnalysisData(eqx.Module):
         self,
         u: Float[Array, ""],
         responses: Sequence[Array],
-        points: Sequence[GaussianPoints] | None = None,
+        points: Sequence[Points] | None = None,
+        profiled: bool = False,
     ) -> Float[Array, ""]:
-        """Log likelihood at a signed u for given responses and data, by default the raw data."""
+        """Log likelihood at a signed u for given responses and data, by default the raw data.
+
+        Backgrounds of counts are integrated out, or ``profiled``.
+        """
         strength = {1: u, 2: u * jnp.abs(u)}
         rows = zip(self.orders, self.points if points is None else points, responses, strict=True)
-        return sum((p.log_prob(strength[n] * r) for n, p, r in rows), jnp.zeros(()))
+        terms = ((p, strength[n] * r) for n, p, r in rows)
+        return sum((log_prob_of(p, s, profiled) for p, s in terms), jnp.zeros(()))
 
     def loglike(self, z: Float[Array, " k"]) -> Float[Array, ""]:
         """Log likelihood of the data at z, shape (k,), without any prior."""
         return _loglike(self, self.bindings.apply(self.world, z))
+
+
+def log_prob_of(points: Points, signal: Float[Array, " n"], profiled: bool) -> Float[Array, ""]:
+    """Log likelihood of a signal, shape (n,), in one data set; see ``AnalysisData.log_prob``."""
+    if profiled and isinstance(points, TemplatePoisson):
+        return points.log_profile(signal)
+    return points.log_prob(signal)
 
 
 # Compiled on its own as well, because NumPyro runs a model eagerly when it sets it up.
@@ -212,8 +237,8 @@ class Analysis:
         Priors by dotted path; ``axion.u`` and ``axion.m_a_eV`` among them if they vary.
     probes : sequence of probes
         Forward models.
-    points : sequence of GaussianPoints
-        Data, in the order of the probes.
+    points : sequence of GaussianPoints or TemplatePoisson
+        Data, in the order of the probes; counts for those of images.
     ties : mapping, optional
         Tied paths.
 
@@ -235,7 +260,7 @@ class Analysis:
         world: World,
         priors: dict[str, Any] | Bindings,
         probes: Sequence[Any],
-        points: Sequence[GaussianPoints],
+        points: Sequence[Points],
         ties: dict[str, Any] | None = None,
     ) -> None:
         require_x64()
@@ -247,22 +272,27 @@ class Analysis:
         field_paths = tuple(p for p in free if p.startswith("galaxy.field"))
         probes = [_absorbing(probe, (*bindings.paths, *bindings.tied_paths)) for probe in probes]
         refuse_idle(probes, free)
+        refuse_idle_images(probes, free)
         caches = []
         for probe in probes:
-            if not isinstance(probe, ClusterSpectrum):
+            line = spectral_part(probe)
+            if line is None:
                 # A mass that no prior binds is not fixed: profiles run over masses.
                 unbound = () if MASS in (*bindings.paths, *free) else (MASS,)
                 caches.append(probe.prepare(world, (*free, *unbound)))
                 continue
             reach = self._reach(world, bindings, probe.target)
             cache = probe.prepare(world, free, reach)
-            if "electrons" in cache and "direction" not in probe.touched(free):
-                table = _field_table(world, field_paths, probe, cache, reach)
+            if "electrons" in cache and "direction" not in line.touched(free):
+                table = _field_table(world, field_paths, line, cache, reach)
                 cache |= {} if table is None else {"field": table}
             caches.append(cache)
-        self.data = AnalysisData(
-            world, bindings, tuple(probes), tuple(points), tuple(caches), field_paths
+        # Values that priors fix may have moved the templates.
+        rows = zip(probes, points, caches, strict=True)
+        data = tuple(
+            image_points(p, d, world, c) if isinstance(p, ClusterCounts) else d for p, d, c in rows
         )
+        self.data = AnalysisData(world, bindings, tuple(probes), data, tuple(caches), field_paths)
 
     @staticmethod
     def _reach(world: World, bindings: Bindings, target: str) -> float | None:
@@ -334,11 +364,10 @@ class Analysis:
 
 def _absorbing(probe: Any, bound: Sequence[str]) -> Any:
     """The probe, with absorption switched on if its hydrogen column is bound."""
-    if not isinstance(probe, ClusterSpectrum):
+    line = spectral_part(probe)
+    if line is None or f"clusters.{line.target}.column_1e22_cm2" not in bound:
         return probe
-    if f"clusters.{probe.target}.column_1e22_cm2" in bound:
-        return replace(probe, absorption=True)
-    return probe
+    return with_spectral_part(probe, absorption=True)
 
 
 def refuse_idle(probes: Sequence[Any], free: Sequence[str]) -> None:
@@ -365,7 +394,7 @@ def refuse_idle(probes: Sequence[Any], free: Sequence[str]) -> None:
     ----------
     None: a validation.
     """
-    lines = [p for p in probes if isinstance(p, ClusterSpectrum)]
+    lines = [p for p in map(spectral_part, probes) if p is not None]
     for path in free:
         users = [p for p in lines if "weights" in p.touched((path,))]
         if users and all(p.mode == "published" for p in users):

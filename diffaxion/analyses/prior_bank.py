@@ -28,6 +28,7 @@ from ..inference.calibration import (
 from ..inference.limits import combine, linear_moments
 from ..likelihoods.gaussian import GaussianPoints
 from .analysis import MASS, STRENGTH, AnalysisData
+from .count_points import refuse_counts
 from .moments import CouplingMoments
 from .profile_nuisances import expected_strength
 
@@ -74,10 +75,16 @@ def vectors_of(data: AnalysisData) -> Vectors:
     Vectors
         One entry per probe; points have shape (n,).
 
+    Raises
+    ------
+    ConfigurationError
+        If some of the data are counts.
+
     References
     ----------
     None: a selection.
     """
+    refuse_counts(data.points, "a calibration from a bank of prior draws")
     return Vectors(data.points, data.orders)
 
 

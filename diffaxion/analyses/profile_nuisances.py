@@ -17,8 +17,10 @@ from jaxtyping import Array, Float
 from ..inference.limits import Q_95, LimitResult
 from ..inference.problem import Expansion, Problem
 from ..inference.profile import ProfileResult, profile_limit
+from ..likelihoods.poisson import TemplatePoisson
 from ..parameters.priors import HalfNormalAbove, LogNormal, Normal
-from .analysis import AnalysisData
+from .analysis import AnalysisData, Points, log_prob_of
+from .count_points import IMAGE_PARTS
 from .moments import CouplingMoments, coupling_moments_at, expected_strength
 
 # A uniform prior is a box in z; Phi(4) leaves out 3e-5 of it at each end.
@@ -29,8 +31,9 @@ _SCAN = np.linspace(-3.0, 3.0, 25)
 _GRID = np.linspace(0.0, 6.0, 601)[1:]
 _ITERATIONS = 18
 _STEP = 1e-5
-# Parts of the world that probes of order 1 depend on.
+# Parts of the world that probes of order 1 and 2 depend on.
 _SCREENING = ("cosmology", "halos", "residuals")
+_XRAY = ("galaxy", "clusters", "instruments", *IMAGE_PARTS)
 
 
 class ProfileData(eqx.Module):
@@ -60,10 +63,11 @@ class ProfileData(eqx.Module):
         shared = eqx.tree_at(lambda d: d.world.axion.m_a_eV, self.shared, self.m_a_eV)
         world, responses = shared.responses(nuisances)
         x = self.scale * strength
+        points = shared.points_in(world)
         if self.order == 1:
-            return shared.log_prob(x, responses, shared.points_in(world))
-        rows = zip(shared.points, responses, strict=True)
-        return sum((p.log_prob(x * r) for p, r in rows), jnp.zeros(()))
+            return shared.log_prob(x, responses, points, profiled=True)
+        rows = zip(points, responses, strict=True)
+        return sum((log_prob_of(p, x * r, profiled=True) for p, r in rows), jnp.zeros(()))
 
 
 def profile_loglike(
@@ -114,7 +118,7 @@ def _curvature(
 
 def _moving(shared: AnalysisData, order: int) -> tuple[int, ...]:
     """Strength, and nuisances that can touch the probes of an order."""
-    prefixes = ("galaxy", "clusters", "instruments") if order == 2 else _SCREENING
+    prefixes = _XRAY if order == 2 else _SCREENING
     # A tie may carry a parameter over to the other probes.
     sources = {t.source for t in shared.bindings.ties}
     names = enumerate(shared.bindings.names)
@@ -142,10 +146,23 @@ def _expand(strength: Array, nuisances: Array, data: ProfileData) -> Expansion:
 
 
 def _without_signal(nuisances: Array, data: ProfileData) -> ProfileData:
-    """Asimov data: what is expected without axions, which is nothing at all."""
-    del nuisances
-    empty = tuple(p.with_data(jnp.zeros_like(p.data)) for p in data.shared.points)
+    """Asimov data: what is expected without axions, nothing at all or the background counts."""
+    shared = data.shared
+    moved = shared.points
+    if any(isinstance(p, TemplatePoisson) for p in moved):
+        moved = shared.points_in(shared.bindings.apply(shared.world, nuisances))
+    rows = zip(shared.points, moved, strict=True)
+    empty = tuple(p.with_data(_background(m)) for p, m in rows)
     return eqx.tree_at(lambda d: d.shared.points, data, empty)
+
+
+def _background(points: Points) -> Float[Array, "..."]:
+    """Data that are expected without axions, counts at their best backgrounds."""
+    if not isinstance(points, TemplatePoisson):
+        return jnp.zeros_like(points.data)
+    counts, shape = points.counts, points.background_template
+    level = jnp.sum(counts, axis=-1) / jnp.sum(shape, axis=-1)
+    return level[:, None] * shape
 
 
 def profile_over_nuisances(
@@ -182,7 +199,8 @@ def profile_over_nuisances(
     problem = _problem(data)
     flat = np.flatnonzero(~np.asarray(problem.gaussian))
     if scanned is None:
-        found = coupling_moments_at(data, jnp.asarray(scan_points(data)), masses)
+        at = jnp.asarray(scan_points(data))
+        found = coupling_moments_at(data, at, masses, exact=False)
         scanned = CouplingMoments(*(np.asarray(x) for x in found))
     moments = scanned
     here = CouplingMoments(*(x[:, 0] for x in moments))

@@ -15,6 +15,7 @@ from .mesa_format import (
     read_profiles_index,
 )
 from .registry import BundledTable, load_table, table_names
+from .star_list import StarList, read_star_list
 
 __all__ = [
     "BUNDLED_CLUSTERS",
@@ -26,6 +27,7 @@ __all__ = [
     "LinearPowerTable",
     "MesaHistory",
     "MesaProfile",
+    "StarList",
     "cluster_text",
     "load_cluster",
     "load_table",
@@ -36,6 +38,7 @@ __all__ = [
     "read_linear_power",
     "read_profile",
     "read_profiles_index",
+    "read_star_list",
     "table_names",
     "validate_linear_power",
     "write_bandpowers",

@@ -239,21 +239,40 @@ class TemplatePoisson(eqx.Module):
         return self.blocks(signal, backgrounds).value
 
     def log_prob(
-        self, signal: Float[Array, " bins"], backgrounds: Float[Array, " bins"]
+        self, signal: Float[Array, " bins"], backgrounds: Float[Array, " bins"] | None = None
     ) -> Float[Array, ""]:
         """Normalised log probability of the counts.
 
         Parameters
         ----------
-        signal, backgrounds : float array, shape (bins,)
-            S and A.
+        signal : float array, shape (bins,)
+            S, counts over the whole point-spread function.
+        backgrounds : float array, shape (bins,), optional
+            A; integrated out with flat priors if not given (:meth:`log_marginal`).
 
         Returns
         -------
         float array, shape ()
             sum_bp [c ln mu - mu - ln c!]; -inf outside the domain.
         """
+        if backgrounds is None:
+            return self.log_marginal(signal)
         return jnp.sum(self.values(signal, backgrounds)) - jnp.sum(gammaln(self.counts + 1.0))
+
+    def log_profile(self, signal: Float[Array, " bins"]) -> Float[Array, ""]:
+        """Normalised log probability of the counts at the best backgrounds.
+
+        Parameters
+        ----------
+        signal : float array, shape (bins,)
+            S, counts over the whole point-spread function.
+
+        Returns
+        -------
+        float array, shape ()
+            max_A ln L, -ln c! included.
+        """
+        return jnp.sum(self.profile(signal).value) - jnp.sum(gammaln(self.counts + 1.0))
 
     def profile(self, signal: Float[Array, " bins"]) -> PoissonProfile:
         """ln L of each bin at the background that maximises it, A >= 0 and mu >= 0.

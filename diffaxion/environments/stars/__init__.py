@@ -24,16 +24,19 @@ from .profile import (
     profile_from_mesa,
     shell_volumes,
 )
+from .star_field import StarField, central_stars, star_field
 
 __all__ = [
     "CentralPolytrope",
     "Cluster",
     "Composition",
     "EddingtonStar",
+    "StarField",
     "StellarModel",
     "StellarPopulation",
     "StellarProfile",
     "bundled_population",
+    "central_stars",
     "classify_stars",
     "cluster",
     "gas_pressure_ratio",
@@ -44,6 +47,7 @@ __all__ = [
     "population_from_history",
     "profile_from_mesa",
     "shell_volumes",
+    "star_field",
     "target_names",
     "target_row",
 ]

@@ -101,4 +101,4 @@ def central_stars(ra_deg: float, dec_deg: float, name: str = "cluster") -> StarF
     None: an assumption.
     """
     label = f"synthetic: all stars at the centre of {name}"
-    return star_field([ra_deg], [dec_deg], [1.0], label)
+    return star_field(np.array([ra_deg]), np.array([dec_deg]), np.ones(1), label)

@@ -291,7 +291,9 @@ def image_psf(
         raise DataError(f"{source}: pixel size {pixel_arcsec:g} arcsec, expected > 0")
     _check_share(enclosed, source)
     scaled = f * (enclosed / f.sum())
-    return ImagePsf(jnp.asarray(scaled), jnp.asarray(pixel_arcsec, float), rotation_deg)
+    return ImagePsf(
+        jnp.asarray(scaled), jnp.asarray(pixel_arcsec, float), jnp.asarray(rotation_deg, float)
+    )
 
 
 def _check_share(enclosed: float, source: str) -> None:
