@@ -1,9 +1,13 @@
 """Readers to plain validated arrays, and the bundled tables; no physics."""
 
+from .alignment import source_offset
 from .bandpowers import Bandpowers, read_bandpowers, write_bandpowers
 from .cluster_files import BUNDLED_CLUSTERS, ClusterDescription, cluster_text, load_cluster
+from .energy_bins import energy_bins
+from .events import EventList, read_events
 from .flux_points import FluxPoints, read_flux_points
 from .halo_profiles import HaloProfiles, read_halo_profiles
+from .image_stack import ImageStack
 from .linear_power import LinearPowerTable, read_linear_power, validate_linear_power
 from .mesa import (
     MesaHistory,
@@ -14,32 +18,74 @@ from .mesa import (
 from .mesa_format import (
     read_profiles_index,
 )
+from .nustar_files import (
+    nustar_grid,
+    write_arf,
+    write_events,
+    write_pha,
+    write_rmf,
+    write_sky_image,
+)
+from .observation import read_image_stack
+from .ogip import AncillaryResponse, Redistribution, check_response, read_arf, read_rmf
+from .pha import Spectrum, check_spectrum, read_pha
 from .registry import BundledTable, load_table, table_names
+from .sky_grid import SkyGrid, grid_from_header, tangent_offsets_arcsec
+from .sky_images import SkyImage, read_sky_image
+from .stack_files import write_image_stack
 from .star_list import StarList, read_star_list
+from .write_observation import write_observation
 
 __all__ = [
     "BUNDLED_CLUSTERS",
+    "AncillaryResponse",
     "Bandpowers",
     "BundledTable",
     "ClusterDescription",
+    "EventList",
     "FluxPoints",
     "HaloProfiles",
+    "ImageStack",
     "LinearPowerTable",
     "MesaHistory",
     "MesaProfile",
+    "Redistribution",
+    "SkyGrid",
+    "SkyImage",
+    "Spectrum",
     "StarList",
+    "check_response",
+    "check_spectrum",
     "cluster_text",
+    "energy_bins",
+    "grid_from_header",
     "load_cluster",
     "load_table",
+    "nustar_grid",
+    "read_arf",
     "read_bandpowers",
+    "read_events",
     "read_flux_points",
     "read_halo_profiles",
     "read_history",
+    "read_image_stack",
     "read_linear_power",
+    "read_pha",
     "read_profile",
     "read_profiles_index",
+    "read_rmf",
+    "read_sky_image",
     "read_star_list",
+    "source_offset",
     "table_names",
+    "tangent_offsets_arcsec",
     "validate_linear_power",
+    "write_arf",
     "write_bandpowers",
+    "write_events",
+    "write_image_stack",
+    "write_observation",
+    "write_pha",
+    "write_rmf",
+    "write_sky_image",
 ]
