@@ -1,5 +1,6 @@
 """Numerical tools without physics: quadrature, interpolation, roots, guarded functions."""
 
+from .gauss import condensed_rule
 from .interpolation import linear_interpolate, spline_curvature, spline_interpolate
 from .quadrature import cumulative_trapezoid, gauss_legendre, simpson_weights, trapezoid_weights
 from .roots import bracketed_root
@@ -18,6 +19,7 @@ from .special import (
 __all__ = [
     "auxiliary_integrals",
     "bracketed_root",
+    "condensed_rule",
     "cosine_integral",
     "cumulative_trapezoid",
     "gauss_legendre",

@@ -3,7 +3,7 @@
 A response says by how much a component changes the thermodynamic temperature at a frequency. With
 x = h nu/(k T),
 
-    CMB 1;   tSZ x coth(x/2) - 4;   screening (1 - e^-x)/(1 - e^-x_353);
+    CMB, kSZ, ISW 1;   tSZ x coth(x/2) - 4;   screening (1 - e^-x)/(1 - e^-x_353);
     modified black body nu^(3 + beta)/(e^(h nu/k T_d) - 1) / (dB_nu/dT), 1 at 353 GHz;
     power law of brightness temperature (nu/nu_0)^s (e^x - 1)^2/(x^2 e^x), 1 at nu_0.
 
@@ -21,32 +21,66 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from ..constants import HBAR_EV_S, K_B_EV_K, T_CMB_K
+from ..constants import M_E_KEV, T_CMB_K
 from ..environments.galaxy.base import parameter
 from ..errors import unknown_name
 from ..numerics import safe_divide
-from ..observables.cmb.sed import REFERENCE_GHZ, dark_photon_sed, screening_sed
+from ..observables.cmb.sed import (
+    REFERENCE_GHZ,
+    black_body_x,
+    cmb_slope,
+    dark_photon_sed,
+    screening_sed,
+)
 
-COMPONENTS = ("screening", "dark-photon", "cmb", "tsz", "cib", "cib-dbeta", "cib-dT")
-"""Names of components that a cleaned map may keep or be free of."""
+COMPONENTS = (
+    "screening",
+    "dark-photon",
+    "cmb",
+    "tsz",
+    "cib",
+    "cib-dbeta",
+    "cib-dT",
+    "dust",
+    "synchrotron",
+    "free-free",
+    "radio",
+)
+"""Names of components that a cleaned map may keep or be free of, or that a sky may hold."""
 
 SYNCHROTRON_GHZ = 30.0
 PIVOT_ELL = 1000.0
-# h nu/k for nu = 1 GHz [K].
-_KELVIN_PER_GHZ = 2.0 * math.pi * HBAR_EV_S * 1e9 / K_B_EV_K
 
 
-def _x(nu_GHz: ArrayLike) -> Array:
-    return _KELVIN_PER_GHZ * jnp.asarray(nu_GHz, float) / T_CMB_K
+def _relativistic(half_x: Array, theta: Array) -> Array:
+    """First two terms in theta = k T_e/(m_e c^2) beyond x coth(x/2) - 4."""
+    big_x = 2.0 * safe_divide(half_x, jnp.tanh(half_x), 1.0)
+    # x/sinh(x/2) without overflow.
+    s = 4.0 * safe_divide(half_x, -jnp.expm1(-2.0 * half_x), 0.5) * jnp.exp(-half_x)
+    s2 = s**2
+    first = -10.0 + big_x * (23.5 + big_x * (-8.4 + 0.7 * big_x)) + s2 * (-4.2 + 1.4 * big_x)
+    second = -7.5 + big_x * (
+        127.875 + big_x * (-173.6 + big_x * (65.8 + big_x * (-8.8 + 11.0 / 30.0 * big_x)))
+    )
+    second = second + s2 * (-86.8 + big_x * (131.6 + big_x * (-48.4 + 143.0 / 30.0 * big_x)))
+    second = second + s2**2 * (-8.8 + 187.0 / 60.0 * big_x)
+    return theta * (first + theta * second)
 
 
-def tsz_response(nu_GHz: ArrayLike) -> Float[Array, "..."]:
-    """Thermal Sunyaev-Zeldovich effect, x coth(x/2) - 4, without relativistic terms.
+def tsz_response(
+    nu_GHz: ArrayLike, t_cmb_K: ArrayLike = T_CMB_K, electron_temperature_keV: ArrayLike = 0.0
+) -> Float[Array, "..."]:
+    """Thermal Sunyaev-Zeldovich effect, x coth(x/2) - 4 and two relativistic terms.
 
     Parameters
     ----------
     nu_GHz : float array, shape (...)
         Frequency [GHz].
+    t_cmb_K : float array, shape ()
+        Temperature of the CMB [K].
+    electron_temperature_keV : float array, shape ()
+        k T_e [keV]; 0 leaves the non-relativistic effect. The expansion to second order is good
+        up to about 10 keV at x < 10.
 
     Returns
     -------
@@ -55,14 +89,26 @@ def tsz_response(nu_GHz: ArrayLike) -> Float[Array, "..."]:
 
     References
     ----------
-    Sunyaev & Zeldovich 1972; Carlstrom, Holder & Reese 2002, astro-ph/0208192, equation 3.
+    Sunyaev & Zeldovich 1972; Itoh, Kohyama & Nozawa 1998, astro-ph/9712289.
     """
-    x = _x(nu_GHz)
-    return 2.0 * safe_divide(0.5 * x, jnp.tanh(0.5 * x), 1.0) - 4.0
+    half = 0.5 * black_body_x(nu_GHz, t_cmb_K)
+    theta = jnp.asarray(electron_temperature_keV, float) / M_E_KEV
+    return 2.0 * safe_divide(half, jnp.tanh(half), 1.0) - 4.0 + _relativistic(half, theta)
+
+
+def _black_body(nu_GHz: Array, temperature_K: ArrayLike, beta: ArrayLike) -> Array:
+    """(nu/353 GHz)^(3 + beta)/(e^(h nu/k T) - 1), an intensity."""
+    ratio = nu_GHz / REFERENCE_GHZ
+    return ratio ** (3.0 + jnp.asarray(beta)) / jnp.expm1(black_body_x(nu_GHz, temperature_K))
+
+
+def _thermodynamic(nu_GHz: Array, pivot_GHz: float, t_cmb_K: ArrayLike) -> Array:
+    """Thermodynamic temperature per intensity, 1 at the pivot."""
+    return cmb_slope(pivot_GHz, t_cmb_K) / cmb_slope(nu_GHz, t_cmb_K)
 
 
 def dust_response(
-    nu_GHz: ArrayLike, temperature_K: ArrayLike, beta: ArrayLike
+    nu_GHz: ArrayLike, temperature_K: ArrayLike, beta: ArrayLike, t_cmb_K: ArrayLike = T_CMB_K
 ) -> Float[Array, "..."]:
     """Modified black body in thermodynamic units, 1 at 353 GHz.
 
@@ -74,6 +120,8 @@ def dust_response(
         Temperature of the dust [K].
     beta : float array, shape ()
         Emissivity index.
+    t_cmb_K : float array, shape ()
+        Temperature of the CMB [K].
 
     Returns
     -------
@@ -84,19 +132,14 @@ def dust_response(
     ----------
     Planck 2013 results XXX, arXiv:1309.0382 (CIB); Planck 2018 results XI, arXiv:1801.04945 (dust).
     """
-
-    def intensity(nu: Array) -> Array:
-        return nu ** (3.0 + jnp.asarray(beta)) / jnp.expm1(_KELVIN_PER_GHZ * nu / temperature_K)
-
-    def per_kelvin(nu: Array) -> Array:
-        x = _x(nu)
-        return x**4 * jnp.exp(-x) / jnp.expm1(-x) ** 2
-
     nu, pivot = jnp.asarray(nu_GHz, float), jnp.asarray(REFERENCE_GHZ)
-    return intensity(nu) / intensity(pivot) * per_kelvin(pivot) / per_kelvin(nu)
+    shape = _black_body(nu, temperature_K, beta) / _black_body(pivot, temperature_K, beta)
+    return shape * _thermodynamic(nu, REFERENCE_GHZ, t_cmb_K)
 
 
-def synchrotron_response(nu_GHz: ArrayLike, slope: ArrayLike) -> Float[Array, "..."]:
+def synchrotron_response(
+    nu_GHz: ArrayLike, slope: ArrayLike, t_cmb_K: ArrayLike = T_CMB_K
+) -> Float[Array, "..."]:
     """Power law of the brightness temperature in thermodynamic units, 1 at 30 GHz.
 
     Parameters
@@ -105,6 +148,8 @@ def synchrotron_response(nu_GHz: ArrayLike, slope: ArrayLike) -> Float[Array, ".
         Frequency [GHz], > 0.
     slope : float array, shape ()
         Index of the brightness temperature, about -3.
+    t_cmb_K : float array, shape ()
+        Temperature of the CMB [K].
 
     Returns
     -------
@@ -115,13 +160,114 @@ def synchrotron_response(nu_GHz: ArrayLike, slope: ArrayLike) -> Float[Array, ".
     ----------
     Planck 2015 results X, arXiv:1502.01588, Table 4.
     """
+    nu = jnp.asarray(nu_GHz, float)
+    # The intensity goes as nu^2 times the brightness temperature.
+    intensity = (nu / SYNCHROTRON_GHZ) ** (2.0 + jnp.asarray(slope))
+    return intensity * _thermodynamic(nu, SYNCHROTRON_GHZ, t_cmb_K)
 
-    def factor(nu: Array) -> Array:
-        x = _x(nu)
-        return jnp.expm1(x) ** 2 / (x**2 * jnp.exp(x))
 
-    nu, pivot = jnp.asarray(nu_GHz, float), jnp.asarray(SYNCHROTRON_GHZ)
-    return (nu / pivot) ** jnp.asarray(slope) * factor(nu) / factor(pivot)
+class Spectra(eqx.Module):
+    """What fixes the frequency dependence of every component; all of it differentiable.
+
+    Attributes
+    ----------
+    t_cmb_K : float array, shape ()
+        Temperature of the CMB [K].
+    cib_temperature_K, cib_beta : float array, shape ()
+        Modified black body of the CIB [K].
+    dust_temperature_K, dust_beta : float array, shape ()
+        Modified black body of Galactic dust [K].
+    synchrotron_slope, free_free_slope : float array, shape ()
+        Indices of the brightness temperature.
+    radio_slope : float array, shape ()
+        Index of the intensity of radio sources.
+    electron_temperature_keV : float array, shape ()
+        Temperature of the gas of the tSZ effect [keV]; 0 for the non-relativistic one.
+
+    References
+    ----------
+    Fixsen 2009, arXiv:0911.1955 (CMB); Planck 2013 results XXX, arXiv:1309.0382 (CIB).
+    """
+
+    t_cmb_K: Float[Array, ""] = parameter(default=T_CMB_K)
+    cib_temperature_K: Float[Array, ""] = parameter(default=24.0)
+    cib_beta: Float[Array, ""] = parameter(default=1.2)
+    dust_temperature_K: Float[Array, ""] = parameter(default=19.6)
+    dust_beta: Float[Array, ""] = parameter(default=1.6)
+    synchrotron_slope: Float[Array, ""] = parameter(default=-3.1)
+    free_free_slope: Float[Array, ""] = parameter(default=-2.14)
+    radio_slope: Float[Array, ""] = parameter(default=-0.5)
+    electron_temperature_keV: Float[Array, ""] = parameter(default=0.0)
+
+    def response(self, name: str, nu_GHz: ArrayLike) -> Float[Array, "..."]:
+        """Response to one of :data:`COMPONENTS` at frequencies [GHz], in thermodynamic units.
+
+        tSZ in K per unit y; synchrotron, free-free and radio 1 at 30 GHz; the others 1 at
+        353 GHz, the derivatives of the CIB per unit beta and per K with its normalisation at
+        353 GHz held fixed.
+        """
+        nu, t_cmb = jnp.asarray(nu_GHz, float), self.t_cmb_K
+        if name == "screening":
+            return screening_sed(nu, t_cmb)
+        if name == "dark-photon":
+            return dark_photon_sed(nu, t_cmb)
+        if name == "cmb":
+            return jnp.ones_like(nu)
+        if name == "tsz":
+            return t_cmb * tsz_response(nu, t_cmb, self.electron_temperature_keV)
+        if name == "cib":
+            return dust_response(nu, self.cib_temperature_K, self.cib_beta, t_cmb)
+        if name in ("cib-dbeta", "cib-dT"):
+            return self._cib_moment(nu, name == "cib-dT")
+        if name == "dust":
+            return dust_response(nu, self.dust_temperature_K, self.dust_beta, t_cmb)
+        if name == "synchrotron":
+            return synchrotron_response(nu, self.synchrotron_slope, t_cmb)
+        if name == "free-free":
+            return synchrotron_response(nu, self.free_free_slope, t_cmb)
+        if name == "radio":
+            return synchrotron_response(nu, self.radio_slope - 2.0, t_cmb)
+        raise unknown_name("component", name, COMPONENTS)
+
+    def _cib_moment(self, nu: Array, temperature: bool) -> Array:
+        at = (self.cib_temperature_K, self.cib_beta)
+        zero, one = jnp.zeros(()), jnp.ones(())
+        tangent = (one, zero) if temperature else (zero, one)
+        slope = jax.jvp(lambda t, b: _black_body(nu, t, b), at, tangent)[1]
+        pivot = _black_body(jnp.asarray(REFERENCE_GHZ), *at)
+        return slope / pivot * _thermodynamic(nu, REFERENCE_GHZ, self.t_cmb_K)
+
+
+_PRESETS = {"planck2014": (24.0, 1.2), "act_dr6": (10.7, 1.7)}
+
+
+def spectra_preset(name: str) -> Spectra:
+    """Spectra with a published modified black body of the CIB.
+
+    Parameters
+    ----------
+    name : str
+        ``planck2014`` (24 K, 1.2) or ``act_dr6`` (10.7 K, 1.7).
+
+    Returns
+    -------
+    Spectra
+        The other numbers are the defaults.
+
+    Raises
+    ------
+    ConfigurationError
+        If the name is unknown.
+
+    References
+    ----------
+    Planck 2013 results XXX, arXiv:1309.0382, Table 9; McCarthy & Hill 2024, arXiv:2307.01043;
+    Atacama Cosmology Telescope DR6, arXiv:2307.01258 (the values from memory, verify).
+    """
+    if name not in _PRESETS:
+        raise unknown_name("preset of spectra", name, _PRESETS)
+    temperature, beta = jnp.asarray(_PRESETS[name])
+    return Spectra(cib_temperature_K=temperature, cib_beta=beta)
 
 
 def _power_law(ell: Array, amplitude_uK2: Array, slope: Array) -> Array:
@@ -197,25 +343,11 @@ class Foregrounds(eqx.Module):
 
     def response(self, name: str, nu_GHz: Float[Array, " n"]) -> Float[Array, " n"]:
         """Response of each channel to one of :data:`COMPONENTS`, any normalisation."""
-        nu = jnp.asarray(nu_GHz, float)
-
-        def cib(temperature: Array, beta: Array) -> Array:
-            return dust_response(nu, temperature, beta)
-
-        at = (self.cib_temperature_K, self.cib_beta)
-        zero, one = jnp.zeros(()), jnp.ones(())
-        if name == "screening":
-            return screening_sed(nu)
-        if name == "dark-photon":
-            return dark_photon_sed(nu)
-        if name == "cmb":
-            return jnp.ones_like(nu)
-        if name == "tsz":
-            return tsz_response(nu)
-        if name == "cib":
-            return cib(*at)
-        if name == "cib-dbeta":
-            return jax.jvp(cib, at, (zero, one))[1]
-        if name == "cib-dT":
-            return jax.jvp(cib, at, (one, zero))[1]
-        raise unknown_name("component", name, COMPONENTS)
+        spectra = Spectra(
+            cib_temperature_K=self.cib_temperature_K,
+            cib_beta=self.cib_beta,
+            dust_temperature_K=self.dust_temperature_K,
+            dust_beta=self.dust_beta,
+            synchrotron_slope=self.synchrotron_index,
+        )
+        return spectra.response(name, nu_GHz)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from ...constants import HBAR_EV_S, K_B_EV_K, T_CMB_K
+from ...constants import C_CM_S, ERG_PER_KEV, HBAR_EV_S, K_B_EV_K, T_CMB_K
 from ...numerics import safe_divide, trapezoid_weights
 
 REFERENCE_GHZ = 353.0
@@ -24,8 +24,26 @@ REFERENCE_GHZ = 353.0
 _KELVIN_PER_GHZ = 2.0 * math.pi * HBAR_EV_S * 1e9 / K_B_EV_K
 
 
-def _x(nu_GHz: ArrayLike, t_cmb_K: ArrayLike) -> Array:
-    return _KELVIN_PER_GHZ * jnp.asarray(nu_GHz, float) / t_cmb_K
+def black_body_x(nu_GHz: ArrayLike, temperature_K: ArrayLike = T_CMB_K) -> Float[Array, "..."]:
+    """h nu/(k T).
+
+    Parameters
+    ----------
+    nu_GHz : float array, shape (...)
+        Frequency [GHz].
+    temperature_K : float array, shape ()
+        Temperature [K]; by default that of the CMB.
+
+    Returns
+    -------
+    float array, shape (...)
+        Dimensionless; 6.215860594 at 353 GHz and 2.7255 K.
+
+    References
+    ----------
+    Planck 1901.
+    """
+    return _KELVIN_PER_GHZ * jnp.asarray(nu_GHz, float) / temperature_K
 
 
 def temperature_factor_uK(
@@ -51,7 +69,7 @@ def temperature_factor_uK(
     ----------
     Goldstein et al. 2024, arXiv:2409.10514; derivative of the Planck spectrum.
     """
-    x = _x(nu_GHz, t_cmb_K)
+    x = black_body_x(nu_GHz, t_cmb_K)
     return 1e6 * jnp.asarray(t_cmb_K, float) * safe_divide(-jnp.expm1(-x), x, fill=1.0)
 
 
@@ -77,7 +95,9 @@ def screening_sed(nu_GHz: ArrayLike, t_cmb_K: ArrayLike = T_CMB_K) -> Float[Arra
     ----------
     Goldstein et al. 2024, arXiv:2409.10514; Mondino et al. 2024, arXiv:2405.08059.
     """
-    return jnp.expm1(-_x(nu_GHz, t_cmb_K)) / jnp.expm1(-_x(REFERENCE_GHZ, t_cmb_K))
+    return jnp.expm1(-black_body_x(nu_GHz, t_cmb_K)) / jnp.expm1(
+        -black_body_x(REFERENCE_GHZ, t_cmb_K)
+    )
 
 
 def dark_photon_sed(nu_GHz: ArrayLike, t_cmb_K: ArrayLike = T_CMB_K) -> Float[Array, "..."]:
@@ -101,9 +121,89 @@ def dark_photon_sed(nu_GHz: ArrayLike, t_cmb_K: ArrayLike = T_CMB_K) -> Float[Ar
     ----------
     Pirvu, Huang & Johnson 2023, arXiv:2307.15124 (screening by dark photons).
     """
-    x, x_353 = _x(nu_GHz, t_cmb_K), _x(REFERENCE_GHZ, t_cmb_K)
+    x, x_353 = black_body_x(nu_GHz, t_cmb_K), black_body_x(REFERENCE_GHZ, t_cmb_K)
     shape = safe_divide(jnp.expm1(-x), x * x)
     return shape * x_353**2 / jnp.expm1(-x_353)
+
+
+def cmb_slope(nu_GHz: ArrayLike, t_cmb_K: ArrayLike = T_CMB_K) -> Float[Array, "..."]:
+    """dB_nu/dT without its constant: x^4 e^x/(e^x - 1)^2, in decaying exponentials only.
+
+    Parameters
+    ----------
+    nu_GHz : float array, shape (...)
+        Observed frequency [GHz], >= 0.
+    t_cmb_K : float array, shape ()
+        Temperature of the CMB [K].
+
+    Returns
+    -------
+    float array, shape (...)
+        Times :func:`cmb_slope_unit_MJy_sr_K` it is dB_nu/dT; x^2 for small x.
+
+    References
+    ----------
+    Derivative of the Planck spectrum; Planck 2013 results IX, arXiv:1303.5070, equation 8.
+    """
+    x = black_body_x(nu_GHz, t_cmb_K)
+    return x**2 * jnp.exp(-x) * safe_divide(x, jnp.expm1(-x)) ** 2
+
+
+def cmb_slope_unit_MJy_sr_K(t_cmb_K: ArrayLike = T_CMB_K) -> Float[Array, ""]:
+    """Constant of dB_nu/dT, 2 k^3 T^2/(h c)^2.
+
+    Parameters
+    ----------
+    t_cmb_K : float array, shape ()
+        Temperature of the CMB [K].
+
+    Returns
+    -------
+    float array, shape ()
+        About 99 [MJy sr^-1 K^-1].
+
+    References
+    ----------
+    Derivative of the Planck spectrum.
+    """
+    # eV s^-1 cm^-2 Hz^-1 to W m^-2 Hz^-1 to MJy.
+    mjy = ERG_PER_KEV * 1e-3 * 1e-7 * 1e4 * 1e20
+    planck_ev_s = 2.0 * math.pi * HBAR_EV_S
+    return mjy * 2.0 * K_B_EV_K**3 * jnp.asarray(t_cmb_K, float) ** 2 / (planck_ev_s * C_CM_S) ** 2
+
+
+def weighted_average(
+    sed: Float[Array, "... q"],
+    nu_GHz: Float[Array, "... q"],
+    weight: Float[Array, "... q"],
+    t_cmb_K: ArrayLike = T_CMB_K,
+) -> Float[Array, "..."]:
+    """Response to a spectrum in thermodynamic units by a quadrature rule of the passband.
+
+    sum w b'(nu) s(nu) / sum w b'(nu) with b' = dB_nu/dT and sum w f = int tau f dnu.
+
+    Parameters
+    ----------
+    sed : float array, shape (..., q)
+        Spectrum s(nu) in thermodynamic units, any unit.
+    nu_GHz : float array, shape (..., q)
+        Nodes [GHz].
+    weight : float array, shape (..., q)
+        Weights of the nodes, transmission included, any normalisation.
+    t_cmb_K : float array, shape ()
+        Temperature of the CMB [K].
+
+    Returns
+    -------
+    float array, shape (...)
+        Band average <s>, unit of ``sed``; 0 where all weights vanish.
+
+    References
+    ----------
+    Planck 2013 results IX, arXiv:1303.5070, section 3 (unit conversion and colour correction).
+    """
+    slope = weight * cmb_slope(nu_GHz, t_cmb_K)
+    return safe_divide(jnp.sum(slope * sed, axis=-1), jnp.sum(slope, axis=-1))
 
 
 def passband_average(
@@ -141,8 +241,5 @@ def passband_average(
     ----------
     Planck 2013 results IX, arXiv:1303.5070, section 3 (unit conversion and colour correction).
     """
-    x = _x(nu_GHz, t_cmb_K)
-    # x^4 e^x/(e^x - 1)^2 in decaying exponentials only.
-    weight = trapezoid_weights(nu_GHz) * transmission * x**2
-    weight = weight * jnp.exp(-x) * safe_divide(x, jnp.expm1(-x)) ** 2
-    return safe_divide(jnp.sum(weight * sed, axis=-1), jnp.sum(weight))
+    weight = trapezoid_weights(nu_GHz) * transmission
+    return weighted_average(sed, nu_GHz, weight, t_cmb_K)
