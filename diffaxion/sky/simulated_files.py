@@ -7,6 +7,7 @@ put in as complex64, spectra, responses, and the settings as JSON text. The file
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.resources import files
@@ -107,9 +108,9 @@ def read_simulated_sky(path: str | Path) -> SimulatedSky:
     None: a format of this package.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a readable .npz file ({error})") from None
     found = str(arrays.get("format", "none"))
     if found != FORMAT:

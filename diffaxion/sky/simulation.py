@@ -22,6 +22,7 @@ from .masks import galactic_mask, point_source_mask
 from .needlets import gaussian_beam
 from .passbands import Passbands
 from .pixel_components import pixel_components, source_pixels, varying_dust
+from .pixel_window import pixel_window
 from .random_fields import alm_degrees, random_alm, stream
 from .responses import component_response
 from .simulation_settings import SkySettings
@@ -257,8 +258,6 @@ def _window(settings: SkySettings) -> np.ndarray:
     """Pixel window, or ones."""
     if not settings.pixel_windows:
         return np.ones(settings.top_multipole + 1)
-    from .pixel_window import pixel_window
-
     return np.asarray(pixel_window(settings.nside, settings.top_multipole))
 
 

@@ -150,6 +150,8 @@ def _factor(covariance: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
                 f"{pivot[l]:.3g} of its variance when {', '.join(names[:k]) or 'nothing'} are "
                 "known (expected 0 to 1): smaller correlations, or more power"
             )
+        # Rows above are known exactly: zero, but for rounding.
+        column[:, :k] = 0.0
         factor[:, :, k] = column
         left = left - column[:, :, None] * column[:, None, :]
     return factor * scale[:, :, None]

@@ -66,7 +66,7 @@ def isw_correlation(lmax: int, amplitude: float = 0.25, pivot_ell: float = 20.0)
     return amplitude / (1.0 + (np.arange(lmax + 1) / pivot_ell) ** 2)
 
 
-def toy_autos(lmax: int, t_cmb: bool = True) -> dict[str, np.ndarray]:
+def toy_autos(lmax: int) -> dict[str, np.ndarray]:
     """Toy auto-spectra of galaxies, CMB, Compton y and CIB; not fitted to data, 0 below l = 2.
 
         C^gg = 1.6e-6 (l/300)^-1.1 + 1e-8 sr
@@ -76,9 +76,7 @@ def toy_autos(lmax: int, t_cmb: bool = True) -> dict[str, np.ndarray]:
     Parameters
     ----------
     lmax : int
-        Largest multipole, >= 2.
-    t_cmb : bool
-        Whether to include the CMB, from the bundled table (l <= 5000).
+        Largest multipole, >= 2; the table of the CMB ends at 5000.
 
     Returns
     -------
@@ -102,9 +100,8 @@ def toy_autos(lmax: int, t_cmb: bool = True) -> dict[str, np.ndarray]:
         GALAXIES: 1.6e-6 * (l / 300.0) ** -1.1 + 1e-8,
         TSZ: 1e-12 * flat * 0.6 * (l / 1000.0) ** 0.9 / (1.0 + (l / 4000.0) ** 2),
         "cib": flat * 1.1e4 * (l / 2000.0) ** 0.8,
+        CMB: np.asarray(cmb_spectrum(l)),
     }
-    if t_cmb:
-        spectra[CMB] = np.asarray(cmb_spectrum(l))
     return {name: np.concatenate([np.zeros(2), cl]) for name, cl in spectra.items()}
 
 
