@@ -1,6 +1,9 @@
 """The microwave sky: components, channels of surveys, and the harmonic constrained ILC."""
 
+from .apodisation import apodise
+from .bins import Bins, check_bins, edge_bins, linear_bins, pad_bins
 from .channels import Channels, survey_channels, survey_names, white_channels
+from .comparison import Difference, compare_measurements, cross_covariance
 from .components import (
     COMPONENTS,
     Foregrounds,
@@ -10,6 +13,26 @@ from .components import (
     synchrotron_response,
     tsz_response,
 )
+from .coupling import (
+    LegendreGrid,
+    couple_rows,
+    couple_spectrum,
+    coupling_kernel,
+    coupling_matrix,
+    half_gauss_legendre,
+    legendre_grid,
+    mask_correlation,
+)
+from .covariance import binned_covariance, coupled_covariance, narrow_kernel_covariance
+from .covariance_estimates import (
+    ShrunkCovariance,
+    check_covariance,
+    hartlap_factor,
+    sample_covariance,
+    shrink_covariance,
+)
+from .cross_measurement import CrossMeasurement, MaskedField, NullTest, field_spectra, null_test
+from .decoupling import BandpowerOperators, Decoupling, bandpower_operators, decouple
 from .galactic_sky import GalacticSky
 from .harmonic_ilc import (
     channel_covariance,
@@ -18,6 +41,23 @@ from .harmonic_ilc import (
     ilc_weights,
     map_spectrum,
 )
+from .inpainting import InpaintingPlan, diffusive_inpaint, inpainting_plan
+from .masks import (
+    degrade_mask,
+    disc_mask,
+    galactic_mask,
+    invalid_pixels,
+    mask_nside,
+    point_source_mask,
+    rotate_mask,
+    sky_fraction,
+    union_mask,
+    usable_map,
+    validate_mask,
+)
+from .measure import measure_cross
+from .monopole import WithoutDipole, remove_monopole_dipole
+from .overdensity import Overdensity, counts_to_overdensity
 from .passbands import (
     PLANCK_CHANNELS,
     ChannelFacts,
@@ -27,11 +67,21 @@ from .passbands import (
     planck_channels,
     planck_passbands,
 )
+from .pixel_window import pixel_window
+from .pseudo_cl import (
+    MaskSpectra,
+    mask_spectrum,
+    masked_alm,
+    pseudo_spectrum,
+    shot_noise_bias,
+    white_noise_bias,
+)
 from .responses import component_response, mixing_matrix, unit_conversion_MJy_sr
 from .simulated_files import bundled_simulated_sky, read_simulated_sky, write_simulated_sky
 from .simulation import SimulatedSky, simulate_sky
 from .simulation_settings import SKY_COMPONENTS, SkySettings
 from .sky_spectra import CIBShell, SkySpectra, cib_shells, sky_spectra
+from .smoothing import smooth_spectra
 from .toy_sky import SKY_FAULTS, isw_correlation, toy_sky, toy_spectra
 
 __all__ = [
@@ -39,34 +89,91 @@ __all__ = [
     "PLANCK_CHANNELS",
     "SKY_COMPONENTS",
     "SKY_FAULTS",
+    "BandpowerOperators",
+    "Bins",
     "CIBShell",
     "ChannelFacts",
     "Channels",
+    "CrossMeasurement",
+    "Decoupling",
+    "Difference",
     "Foregrounds",
     "GalacticSky",
+    "InpaintingPlan",
+    "LegendreGrid",
+    "MaskSpectra",
+    "MaskedField",
+    "NullTest",
+    "Overdensity",
     "Passbands",
+    "ShrunkCovariance",
     "SimulatedSky",
     "SkySettings",
     "SkySpectra",
     "Spectra",
+    "WithoutDipole",
+    "apodise",
+    "bandpower_operators",
+    "binned_covariance",
     "bundled_simulated_sky",
     "channel_covariance",
+    "check_bins",
+    "check_covariance",
     "check_map",
     "cib_shells",
     "cmb_spectrum",
+    "compare_measurements",
     "component_response",
+    "counts_to_overdensity",
+    "couple_rows",
+    "couple_spectrum",
+    "coupled_covariance",
+    "coupling_kernel",
+    "coupling_matrix",
+    "cross_covariance",
+    "decouple",
+    "degrade_mask",
+    "diffusive_inpaint",
+    "disc_mask",
     "dust_response",
+    "edge_bins",
+    "field_spectra",
+    "galactic_mask",
+    "half_gauss_legendre",
+    "hartlap_factor",
     "ilc_weights",
+    "inpainting_plan",
+    "invalid_pixels",
     "isw_correlation",
+    "legendre_grid",
+    "linear_bins",
     "map_spectrum",
+    "mask_correlation",
+    "mask_nside",
+    "mask_spectrum",
+    "masked_alm",
+    "measure_cross",
     "mixing_matrix",
     "monochromatic",
+    "narrow_kernel_covariance",
+    "null_test",
+    "pad_bins",
     "passbands_from_tables",
+    "pixel_window",
     "planck_channels",
     "planck_passbands",
+    "point_source_mask",
+    "pseudo_spectrum",
     "read_simulated_sky",
+    "remove_monopole_dipole",
+    "rotate_mask",
+    "sample_covariance",
+    "shot_noise_bias",
+    "shrink_covariance",
     "simulate_sky",
+    "sky_fraction",
     "sky_spectra",
+    "smooth_spectra",
     "spectra_preset",
     "survey_channels",
     "survey_names",
@@ -74,7 +181,11 @@ __all__ = [
     "toy_sky",
     "toy_spectra",
     "tsz_response",
+    "union_mask",
     "unit_conversion_MJy_sr",
+    "usable_map",
+    "validate_mask",
     "white_channels",
+    "white_noise_bias",
     "write_simulated_sky",
 ]
