@@ -3,7 +3,6 @@
 from .alignment import source_offset
 from .bandpowers import Bandpowers, read_bandpowers, write_bandpowers
 from .cluster_files import BUNDLED_CLUSTERS, ClusterDescription, cluster_text, load_cluster
-from .energy_bins import energy_bins
 from .events import EventList, read_events
 from .flux_points import FluxPoints, read_flux_points
 from .halo_profiles import HaloProfiles, read_halo_profiles
@@ -57,7 +56,6 @@ __all__ = [
     "check_response",
     "check_spectrum",
     "cluster_text",
-    "energy_bins",
     "grid_from_header",
     "load_cluster",
     "load_table",
