@@ -27,6 +27,7 @@ from .engine import (
     probability_over_masses,
     resolve_engine,
 )
+from .ensemble_spectra import EnsembleSpectra, bin_rule, eddington_spectra, ensemble_spectra
 from .galactic import galactic_probability, random_field_probability
 from .halo_window import ConversionCuts, conversion_window, smooth_step
 from .landau_zener import (
@@ -37,6 +38,13 @@ from .landau_zener import (
     resonance_log_density,
     saturated_conversion,
     transition_width_Mpc,
+)
+from .luminosity_draws import (
+    EnsembleShape,
+    LuminosityDraws,
+    draw_luminosities,
+    ensemble_shape,
+    spectrum_modes,
 )
 from .mixing import exact_probability, transfer_matrix
 from .primakoff import (
@@ -81,8 +89,11 @@ __all__ = [
     "ConversionCuts",
     "ConversionFlags",
     "Correlation",
+    "EnsembleShape",
+    "EnsembleSpectra",
     "ExponentialCorrelation",
     "GaussianCorrelation",
+    "LuminosityDraws",
     "PowerLawCorrelation",
     "PrimakoffFlags",
     "RandomCells",
@@ -90,6 +101,7 @@ __all__ = [
     "axion_halo_probability",
     "axion_rate",
     "band_luminosity",
+    "bin_rule",
     "born_amplitude",
     "born_probability",
     "class_spectra",
@@ -97,8 +109,12 @@ __all__ = [
     "conversion_probability",
     "conversion_window",
     "dark_photon_halo_probability",
+    "draw_luminosities",
     "eddington_luminosity",
+    "eddington_spectra",
     "eddington_spectrum",
+    "ensemble_shape",
+    "ensemble_spectra",
     "exact_probability",
     "fermi_energy_keV",
     "flagged_fractions",
@@ -126,6 +142,7 @@ __all__ = [
     "saturated_conversion",
     "screening_scale_keV",
     "smooth_step",
+    "spectrum_modes",
     "total_luminosity",
     "transfer_matrix",
     "transition_width_Mpc",

@@ -17,6 +17,7 @@ from .mesa import (
 from .mesa_format import (
     read_profiles_index,
 )
+from .mesa_grid import StellarTrack, read_track, read_tracks
 from .nustar_files import (
     nustar_grid,
     write_arf,
@@ -53,6 +54,7 @@ __all__ = [
     "SkyImage",
     "Spectrum",
     "StarList",
+    "StellarTrack",
     "check_response",
     "check_spectrum",
     "cluster_text",
@@ -74,6 +76,8 @@ __all__ = [
     "read_rmf",
     "read_sky_image",
     "read_star_list",
+    "read_track",
+    "read_tracks",
     "source_offset",
     "table_names",
     "tangent_offsets_arcsec",

@@ -88,6 +88,8 @@ class MesaHistory:
         All columns under their names in the file.
     msun_g : float
         Unit of mass [g].
+    header : dict of str to float
+        Numbers of the header under their names in the file.
     """
 
     source: str
@@ -103,6 +105,7 @@ class MesaHistory:
     v_rot_km_s: np.ndarray | None
     columns: dict[str, np.ndarray] = field(repr=False, default_factory=dict)
     msun_g: float = M_SUN_MESA_G
+    header: dict[str, float] = field(repr=False, default_factory=dict)
 
 
 def _isotope_columns(table: TextTable, prefix: str = "", csv_prefix: str = "X_") -> dict[str, str]:
@@ -396,4 +399,5 @@ def read_history(path: str | Path) -> MesaHistory:
         v_rot_km_s=pick("rotation", "surf_avg_v_rot", required=False),
         columns={n: table.column(n) for n in table.names},
         msun_g=table.header.get("msun", M_SUN_MESA_G),
+        header=dict(table.header),
     )

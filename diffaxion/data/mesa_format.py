@@ -7,6 +7,7 @@ names the columns; Choi et al. 2016), comma-separated tables, and ``profiles.ind
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from dataclasses import dataclass
@@ -132,6 +133,60 @@ def _header_values(source: str, names: list[str], line: str) -> dict[str, float]
     return header
 
 
+def _comment_values(comments: list[str]) -> dict[str, float]:
+    """Numbers of a MIST header, whose comments alternate lines of names and of values."""
+    header: dict[str, float] = {}
+    for above, below in itertools.pairwise(comments):
+        names, tokens = above.split(), below.split()
+        if len(names) < 2 or len(names) != len(tokens) or any(map(_is_number, names)):
+            continue
+        pairs = zip(names, tokens, strict=True)
+        header |= {name: parse_number(x) for name, x in pairs if _is_number(x)}
+    return header
+
+
+def _is_number(token: str) -> bool:
+    try:
+        parse_number(token)
+    except ValueError:
+        return False
+    return True
+
+
+def read_header(path: str | Path) -> dict[str, float]:
+    """Numbers of the header block of a MESA log, without reading its columns.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``profileN.data`` or ``history.data``.
+
+    Returns
+    -------
+    dict of str to float
+        Values by name, units as in the file; empty if the file has no such block.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or names and values differ in number.
+
+    References
+    ----------
+    MESA documentation, "Output" (docs.mesastar.org).
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as handle:
+            lines = [line for line, _ in zip(handle, range(3), strict=False)]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not a text file (byte {error.start})") from error
+    if len(lines) < 3 or not _is_numbering(lines[0]):
+        return {}
+    return _header_values(str(path), lines[1].split(), lines[2])
+
+
 def _is_numbering(line: str) -> bool:
     tokens = line.split()
     return bool(tokens) and all(t.isdigit() for t in tokens) and tokens[0] == "1"
@@ -168,6 +223,7 @@ def read_table(path: str | Path) -> TextTable:
         names = tuple(lines[5].split())
         body = [(n, x.split()) for n, x in enumerate(lines[6:], 7) if x.strip()]
     elif comments and data and len(comments[-1].split()) >= 2:
+        header = _comment_values(comments)
         names = tuple(comments[-1].split())
         body = [(n, x.split()) for n, x in data]
     else:

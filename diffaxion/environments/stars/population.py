@@ -17,6 +17,7 @@ from ...constants import KELVIN_TO_KEV, M_SUN_G
 from ...data.mesa import MesaHistory
 from ...data.registry import load_table
 from ...errors import ConfigurationError, DataError, unknown_name
+from .classification import classify_stars
 from .composition import Composition
 from .eddington import LOG_T_C_MAX, EddingtonStar
 from .profile import _leaf
@@ -26,45 +27,6 @@ ISOTOPES = ("h1", "he4", "c12", "o16")
 WEIGHTS = ("time", "step")
 # Histories list H, He, C and O only; the rest lies between nitrogen (4) and magnesium (6.5).
 REMAINDER_ZETA = 5.0
-
-
-def classify_stars(
-    x_surface: np.ndarray,
-    c_surface: np.ndarray,
-    o_surface: np.ndarray,
-    x_wnh: float = 0.40,
-    x_wn: float = 0.05,
-    c_wc: float = 0.02,
-    o_wo: float = 0.02,
-) -> np.ndarray:
-    """Wolf-Rayet class from surface mass fractions; the last rule that holds names the star.
-
-    WNh: X < 0.40; WN: X < 0.05; WC: X < 0.05 and C > 0.02; WO: in addition O > 0.02.
-
-    Parameters
-    ----------
-    x_surface, c_surface, o_surface : array, shape (n,)
-        Surface mass fractions of hydrogen, carbon and oxygen.
-    x_wnh, x_wn, c_wc, o_wo : float, optional
-        Thresholds.
-
-    Returns
-    -------
-    array of str, shape (n,)
-        ``WNh``, ``WN``, ``WC``, ``WO``, or ``none``.
-
-    References
-    ----------
-    Dessert, Foster & Safdi 2020, arXiv:2008.03305, supplement and public release.
-    """
-    name = np.full(np.shape(x_surface), "none", dtype="<U4")
-    bare = np.asarray(x_surface) < x_wn
-    carbon = bare & (np.asarray(c_surface) > c_wc)
-    name[np.asarray(x_surface) < x_wnh] = "WNh"
-    name[bare] = "WN"
-    name[carbon] = "WC"
-    name[carbon & (np.asarray(o_surface) > o_wo)] = "WO"
-    return name
 
 
 class StellarPopulation(eqx.Module):
