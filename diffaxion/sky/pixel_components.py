@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .components import Spectra
 from .galactic_sky import GalacticMaps
 from .passbands import Passbands
 from .random_fields import stream
@@ -25,7 +24,26 @@ def _analysis(values: np.ndarray, lmax: int) -> np.ndarray:
 def pixel_components(
     galactic: GalacticMaps, settings: SkySettings, seed: int, index: int
 ) -> dict[str, np.ndarray]:
-    """a_lm of components that are made in pixels [uK]."""
+    """a_lm of the components that are made in pixels, those of them that are wanted.
+
+    Parameters
+    ----------
+    galactic : GalacticMaps
+        Galaxy of this sky.
+    settings : SkySettings
+        Choices.
+    seed, index : int
+        Random numbers.
+
+    Returns
+    -------
+    dict of str to complex array
+        ``dust`` (unless its index varies), ``synchrotron``, ``radio`` [uK at 353, 30, 30 GHz].
+
+    References
+    ----------
+    A toy.
+    """
     lmax, on = settings.top_multipole, settings.components
     found = {}
     if "dust" in on and settings.galactic.dust_beta_rms == 0.0:
@@ -47,10 +65,30 @@ def pixel_components(
 def varying_dust(
     galactic: GalacticMaps, bands: Passbands, settings: SkySettings, calibration: np.ndarray
 ) -> np.ndarray:
-    """a_lm of dust whose index varies, channel by channel [K], shape (n, alm)."""
+    """a_lm of dust whose index varies over the sky, channel by channel, without beams.
+
+    Parameters
+    ----------
+    galactic : GalacticMaps
+        Galaxy of this sky.
+    bands : Passbands
+        n channels.
+    settings : SkySettings
+        Choices.
+    calibration : array, shape (n,)
+        Factor on each channel.
+
+    Returns
+    -------
+    complex array, shape (n, a)
+        a_lm [K_CMB].
+
+    References
+    ----------
+    A toy.
+    """
     nodes = np.linspace(galactic.dust_beta.min(), galactic.dust_beta.max(), _BETA_NODES)
-    warm = settings.galactic.dust_temperature_K
-    seds = [Spectra(settings.t_cmb_K, dust_temperature_K=warm, dust_beta=b) for b in nodes]
+    seds = [settings.spectra(dust_beta=beta) for beta in nodes]
     rows = [np.log(np.asarray(component_response("dust", bands, sed))) for sed in seds]
     table = np.array(rows)
     maps = [np.exp(np.interp(galactic.dust_beta, nodes, column)) for column in table.T]
@@ -61,5 +99,23 @@ def varying_dust(
 
 
 def source_pixels(settings: SkySettings, seed: int, index: int) -> np.ndarray:
+    """Pixels of the bright sources of a sky.
+
+    Parameters
+    ----------
+    settings : SkySettings
+        Choices.
+    seed, index : int
+        Random numbers.
+
+    Returns
+    -------
+    array of int, shape (sources,)
+        RING.
+
+    References
+    ----------
+    A toy: uniform over the sky.
+    """
     size = 12 * settings.nside**2
     return stream(seed, index, "sources").integers(0, size, settings.sources)

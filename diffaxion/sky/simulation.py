@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ConfigurationError, unknown_name
-from .components import Spectra
 from .galactic_sky import GalacticMaps, galactic_maps
 from .galaxy_counts import GalaxyMap, galaxy_map
 from .masks import galactic_mask, point_source_mask
@@ -282,18 +281,11 @@ def _synthesis(alms: np.ndarray, nside: int, lmax: int) -> np.ndarray:
 def _response(
     name: str, bands: Passbands, spectra: SkySpectra, settings: SkySettings
 ) -> np.ndarray:
-    galactic = settings.galactic
-    if name.startswith("cib-"):
-        shell = spectra.shells[int(name.removeprefix("cib-")) - 1]
-        sed = Spectra(settings.t_cmb_K, shell.temperature_K, shell.beta)
-        return np.asarray(component_response("cib", bands, sed))
-    sed = Spectra(
-        settings.t_cmb_K,
-        dust_temperature_K=galactic.dust_temperature_K,
-        dust_beta=galactic.dust_beta,
-        synchrotron_slope=galactic.synchrotron_slope,
-    )
-    return np.asarray(component_response(name, bands, sed))
+    if not name.startswith("cib-"):
+        return np.asarray(component_response(name, bands, settings.spectra()))
+    shell = spectra.shells[int(name.removeprefix("cib-")) - 1]
+    sed = settings.spectra(cib_temperature_K=shell.temperature_K, cib_beta=shell.beta)
+    return np.asarray(component_response("cib", bands, sed))
 
 
 def _calibration(settings: SkySettings, names: tuple[str, ...]) -> np.ndarray:

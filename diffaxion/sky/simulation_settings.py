@@ -6,8 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import jax.numpy as jnp
+
 from ..constants import T_CMB_K
 from ..errors import ConfigurationError, unknown_name
+from .components import Spectra
 from .galactic_sky import GalacticSky
 from .passbands import planck_channels
 
@@ -147,6 +150,17 @@ class SkySettings:
         value = getattr(self, name)
         if not (good and math.isfinite(value)):
             raise ConfigurationError(f"{name} = {value}: expected a finite number {expected}")
+
+    def spectra(self, **changes: float) -> Spectra:
+        """Spectra of components with this CMB temperature and the toy Galaxy's dust."""
+        galactic = self.galactic
+        numbers = {
+            "t_cmb_K": self.t_cmb_K,
+            "dust_temperature_K": galactic.dust_temperature_K,
+            "dust_beta": galactic.dust_beta,
+            "synchrotron_slope": galactic.synchrotron_slope,
+        } | changes
+        return Spectra(**{name: jnp.asarray(value) for name, value in numbers.items()})
 
     @property
     def top_multipole(self) -> int:

@@ -257,7 +257,7 @@ def _fields(autos: Mapping[str, ArrayLike], shells: tuple[CIBShell, ...]) -> dic
         raise ConfigurationError(
             f"CIB shells hold {sum(s.share for s in shells):g} of the power, expected 1"
         )
-    total = arrays.pop("cib", None)
+    total = arrays.pop("cib", np.zeros(0))
     return arrays | {f"cib-{k + 1}": s.share * total for k, s in enumerate(shells)}
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
@@ -100,7 +101,7 @@ def toy_autos(lmax: int) -> dict[str, np.ndarray]:
         GALAXIES: 1.6e-6 * (l / 300.0) ** -1.1 + 1e-8,
         TSZ: 1e-12 * flat * 0.6 * (l / 1000.0) ** 0.9 / (1.0 + (l / 4000.0) ** 2),
         "cib": flat * 1.1e4 * (l / 2000.0) ** 0.8,
-        CMB: np.asarray(cmb_spectrum(l)),
+        CMB: np.asarray(cmb_spectrum(jnp.asarray(l))),
     }
     return {name: np.concatenate([np.zeros(2), cl]) for name, cl in spectra.items()}
 
