@@ -2,10 +2,18 @@
 
 from .alignment import source_offset
 from .bandpowers import Bandpowers, read_bandpowers, write_bandpowers
+from .channel_maps import ChannelMaps, change_nside, read_channel_maps
 from .cluster_files import BUNDLED_CLUSTERS, ClusterDescription, cluster_text, load_cluster
 from .events import EventList, read_events
 from .flux_points import FluxPoints, read_flux_points
 from .halo_profiles import HaloProfiles, read_halo_profiles
+from .healpix_maps import (
+    HealpixMap,
+    healpix_nside,
+    read_healpix_map,
+    read_mask,
+    write_healpix_map,
+)
 from .image_stack import ImageStack
 from .linear_power import LinearPowerTable, read_linear_power, validate_linear_power
 from .mesa import (
@@ -41,10 +49,12 @@ __all__ = [
     "AncillaryResponse",
     "Bandpowers",
     "BundledTable",
+    "ChannelMaps",
     "ClusterDescription",
     "EventList",
     "FluxPoints",
     "HaloProfiles",
+    "HealpixMap",
     "ImageStack",
     "LinearPowerTable",
     "MesaHistory",
@@ -55,21 +65,26 @@ __all__ = [
     "Spectrum",
     "StarList",
     "StellarTrack",
+    "change_nside",
     "check_response",
     "check_spectrum",
     "cluster_text",
     "grid_from_header",
+    "healpix_nside",
     "load_cluster",
     "load_table",
     "nustar_grid",
     "read_arf",
     "read_bandpowers",
+    "read_channel_maps",
     "read_events",
     "read_flux_points",
     "read_halo_profiles",
+    "read_healpix_map",
     "read_history",
     "read_image_stack",
     "read_linear_power",
+    "read_mask",
     "read_pha",
     "read_profile",
     "read_profiles_index",
@@ -85,6 +100,7 @@ __all__ = [
     "write_arf",
     "write_bandpowers",
     "write_events",
+    "write_healpix_map",
     "write_image_stack",
     "write_observation",
     "write_pha",
