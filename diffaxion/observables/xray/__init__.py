@@ -2,6 +2,7 @@
 
 from .cluster_counts import ClusterCounts, background_rows, signal_rows
 from .cluster_spectrum import ClusterSpectrum, PublishedShape
+from .ogip_response import ogip_instrument, response_records
 from .psf import (
     ImagePsf,
     PointSpread,
@@ -53,10 +54,12 @@ __all__ = [
     "fold_weights",
     "image_psf",
     "nustar_psf",
+    "ogip_instrument",
     "photon_spectrum",
     "pixel_fractions",
     "pixel_samples",
     "radial_psf",
+    "response_records",
     "signal_rows",
     "star_image",
     "tangent_offsets",

@@ -11,19 +11,21 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ...data.registry import load_table
-from ...errors import DataError, ValidityError
+from ...errors import DataError, ValidityError, unknown_name
 from ...numerics import gauss_legendre, linear_interpolate
 
 _FWHM_TO_SIGMA = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
 # The effective area has edges at 10-12, 69.5 and 78.4 keV: sub-intervals of 0.25 keV resolve them.
 _SUB_KEV = 0.25
+REDISTRIBUTIONS = ("diagonal", "gaussian", "ogip")
 
 
 class Instrument(eqx.Module):
     """Effective area and energy resolution of one X-ray telescope module.
 
     The area is linear between its nodes. ``redistribution="diagonal"`` puts every photon into
-    the bin of its energy; ``"gaussian"`` spreads it with a FWHM linear in energy.
+    the bin of its energy; ``"gaussian"`` spreads it with a FWHM linear in energy; ``"ogip"`` with
+    a matrix that was summed over the channels of each bin (:func:`ogip_instrument`).
 
     Attributes
     ----------
@@ -34,9 +36,13 @@ class Instrument(eqx.Module):
     fwhm_keV : float array, shape (2,)
         FWHM of the resolution at 10 keV and at 68 keV [keV].
     redistribution : str, static
-        ``diagonal`` or ``gaussian``.
+        ``diagonal``, ``gaussian`` or ``ogip``.
     label : str, static
         What the area is; products repeat it.
+    matrix : float array, shape (r, b), or None
+        Probability that a photon of each energy row is counted in each bin (``ogip``).
+    matrix_edges_keV : float array, shape (r + 1,), or None
+        Edges of the energy rows [keV] (``ogip``).
 
     References
     ----------
@@ -52,6 +58,17 @@ class Instrument(eqx.Module):
     )
     redistribution: str = eqx.field(static=True, default="diagonal")
     label: str = eqx.field(static=True, default="user effective area")
+    matrix: Float[Array, "r b"] | None = None
+    matrix_edges_keV: Float[Array, " e"] | None = None
+
+    def __check_init__(self) -> None:
+        if self.redistribution not in REDISTRIBUTIONS:
+            raise unknown_name("redistribution", self.redistribution, REDISTRIBUTIONS)
+        if self.redistribution == "ogip" and (self.matrix is None or self.matrix_edges_keV is None):
+            raise DataError(
+                "redistribution='ogip' needs the matrix and its energies: read an RMF and use "
+                "ogip_instrument"
+            )
 
     def effective_area_cm2(self, energy_keV: Float[Array, ""]) -> Float[Array, ""]:
         """Effective area [cm^2] at one energy [keV]; clamps outside its table."""
@@ -237,7 +254,8 @@ def fold_weights(
     """Weights W with rate_i = sum_jk W_ijk p(E_jk) / bin width: the fold of a spectrum times p.
 
     rate_i = int dE ARF(E) f(E) p(E) R_i(E) / (high_i - low_i), R_i the fraction of photons of
-    energy E that lands in bin i.
+    energy E that lands in bin i. The integral runs over the bins: photons that come in from
+    outside of them are not counted.
 
     Parameters
     ----------
@@ -253,6 +271,11 @@ def fold_weights(
     float array, shape (n, n, q)
         Bin of arrival, bin of origin, node [counts s^-1 keV^-1].
 
+    Raises
+    ------
+    DataError
+        If a redistribution matrix was made for another number of bins.
+
     References
     ----------
     Davis 2001, ApJ 548, 1010, eq. (1).
@@ -265,10 +288,25 @@ def fold_weights(
         return (
             jnp.eye(width.size)[:, :, None] * jnp.sum(weights, axis=1)[None] / width[:, None, None]
         )
+    share = _shares(instrument, grid)
+    return jnp.einsum("ijm,jmq->ijq", share, weights) / width[:, None, None]
+
+
+def _shares(instrument: Instrument, grid: FoldGrid) -> Float[Array, "n n m"]:
+    """Fraction of the photons of each fine energy (bin, node) that is counted in each bin."""
+    if instrument.matrix is not None and instrument.matrix_edges_keV is not None:
+        if instrument.matrix.shape[-1] != grid.low_keV.size:
+            raise DataError(
+                f"{instrument.label}: the redistribution was summed over "
+                f"{instrument.matrix.shape[-1]} bins, but there are {grid.low_keV.size}; make the "
+                "instrument with the bins of the analysis"
+            )
+        row = jnp.searchsorted(instrument.matrix_edges_keV, grid.fine_keV, side="right") - 1
+        row = jnp.clip(row, 0, instrument.matrix.shape[0] - 1)
+        return jnp.moveaxis(instrument.matrix[row], -1, 0)
     sigma = jax.vmap(jax.vmap(instrument.sigma_keV))(grid.fine_keV)
     cut = (grid.high_keV, grid.low_keV)
     above, below = (
         jax.scipy.stats.norm.cdf((e[:, None, None] - grid.fine_keV) / sigma) for e in cut
     )
-    share = above - below
-    return jnp.einsum("ijm,jmq->ijq", share, weights) / width[:, None, None]
+    return above - below
