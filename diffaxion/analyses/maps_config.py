@@ -197,9 +197,9 @@ def check_maps_settings(settings: MapsConfiguration, origin: str) -> None:
             f'{where}cleaning: cib = "own" and the numbers cib_temperature_K and cib_beta go '
             "together"
         )
-    check_choice(f"{where}cleaning.cib", cleaning.cib, ("planck2014", "act_dr6", "own"))
+    check_choice(f"{where}cleaning.cib", cleaning.cib, ("default", "planck2014", "act_dr6", "own"))
     measurement = settings.measurement
-    if not measurement.first_ell < measurement.last_ell:
+    if measurement.last_ell is not None and not measurement.first_ell < measurement.last_ell:
         raise ConfigurationError(
             f"{where}measurement: first_ell = {measurement.first_ell}, last_ell = "
             f"{measurement.last_ell}; expected the first below the last"

@@ -81,6 +81,8 @@ class FilesSection(_Section):
     # Masks of the measurement; those of ``fill`` always take part in the first.
     temperature_masks: list[str] = []
     galaxy_masks: list[str] = []
+    # Frames of masks that are not Galactic, by the text that names them above: they are rotated.
+    mask_coordinates: dict[str, Literal["galactic", "equatorial", "ecliptic"]] = {}
     # A pixel of a mask that changes resolution is kept from this share of its parts on.
     mask_threshold: float = Field(default=0.9, gt=0, le=1)
     nature: str = ""
@@ -118,8 +120,9 @@ class CleaningSection(_Section):
     deprojected: list[str] | list[list[str]] = ["tsz", "cib", "cib-dbeta"]
     # Further sets from the same covariance, nearly free: their spectra are drawn and written.
     also: dict[str, list[str] | list[list[str]]] = {}
-    # "planck2014", "act_dr6", or "own" with the two numbers below.
-    cib: str = "planck2014"
+    # "planck2014", "act_dr6", or "own" with the two numbers below; "default" is planck2014 or, for
+    # a simulated sky, the spectrum of the CIB that follows its galaxies.
+    cib: str = "default"
     cib_temperature_K: float | None = Field(default=None, gt=0)
     cib_beta: float | None = None
     t_cmb_K: float = Field(default=T_CMB_K, gt=2.5, lt=3.0)
@@ -143,9 +146,10 @@ class MeasurementSection(_Section):
     """Bandpowers of the cleaned map with the galaxies."""
 
     lmax: int | None = Field(default=None, ge=8)
-    bin_width: int = Field(default=150, ge=1)
+    # Default 150 and 2000, less for maps that do not resolve as much: 14 and 128 at nside 64.
+    bin_width: int | None = Field(default=None, ge=1)
     first_ell: int = Field(default=2, ge=2)
-    last_ell: int = Field(default=2000, ge=3)
+    last_ell: int | None = Field(default=None, ge=3)
     # The lowest bins are measured, and left out of bandpowers.npz.
     skip_bins: int = Field(default=2, ge=0)
     weighting: Literal["equal", "modes", "l(l+1)"] = "equal"
