@@ -24,7 +24,7 @@ _LMAX = {32: 92, 64: 188, 128: 380, 256: 760, 512: 1520}
 
 
 def beam_factor(nside: int) -> float:
-    """Factor on all beams of a small sky, 768/nside and at least 1.
+    """Factor on all beams of a small sky, 768/nside, at least 1 and at most 12.
 
     Parameters
     ----------
@@ -38,9 +38,10 @@ def beam_factor(nside: int) -> float:
 
     References
     ----------
-    A convention of small toys: the ratio of beam to pixel is kept.
+    A convention of small toys: the ratio of beam to pixel is kept, as long as the common beam
+    does not exceed two degrees.
     """
-    return max(1.0, _NSIDE_OF_BEAMS / nside)
+    return min(12.0, max(1.0, _NSIDE_OF_BEAMS / nside))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from diffaxion.sky.toy_sky import toy_autos, toy_sky, toy_spectra
 NSIDE, SEED = 32, 5
 BANDS = planck_passbands()
 EVERYTHING = ("cmb", "tsz", "cib", "screening", "dust", "synchrotron", "radio", "noise")
-SETTINGS = SkySettings(NSIDE, components=EVERYTHING, sources=3, hole_fwhm=1.0)
+SETTINGS = SkySettings(NSIDE, components=EVERYTHING, sources=3, hole_fwhm=2.0)
 LMAX = SETTINGS.top_multipole
 
 
@@ -81,11 +81,11 @@ def test_responses_are_those_of_the_cleaning(sky):
 
 
 def test_beams_and_noise_widen_with_the_pixels(sky):
-    np.testing.assert_allclose(sky.fwhm_arcmin[[0, 4]], 24.0 * np.array([32.29, 7.22]))
+    np.testing.assert_allclose(sky.fwhm_arcmin[[0, 4]], 12.0 * np.array([32.29, 7.22]))
     np.testing.assert_allclose(sky.noise_uK_arcmin[4], 0.075 * 33.0)
-    assert SETTINGS.common_fwhm_arcmin == 240.0
-    wide = SkySettings(64)
-    assert (wide.beam_factor, wide.noise_factor, wide.lmax) == (12.0, 0.15, 188)
+    assert SETTINGS.common_fwhm_arcmin == 120.0
+    larger = SkySettings(256)
+    assert (larger.beam_factor, larger.noise_factor, larger.lmax) == (3.0, 0.6, 760)
 
 
 def test_pixel_windows_act_on_maps_and_galaxies():
@@ -214,8 +214,8 @@ def test_masks(sky):
     z = healpy.pix2vec(NSIDE, np.arange(12 * NSIDE**2))[2]
     np.testing.assert_array_equal(sky.masks["galaxies"], np.abs(z) > np.sin(np.radians(25.0)))
     holes = sky.masks["holes"] == 0.0
-    # Three discs of one FWHM of the best beam, 24 x 4.67 arcmin; they may overlap.
-    radius = np.radians(24.0 * 4.67 / 60.0)
+    # Three discs of two FWHM of the best beam, 12 x 4.67 arcmin; they may overlap.
+    radius = 2.0 * np.radians(12.0 * 4.67 / 60.0)
     assert 1 <= holes.sum() <= 3 * 1.5 * radius**2 / 4.0 * 12 * NSIDE**2
     assert np.all(sky.masks["temperature"][holes] == 0.0)
     # The sources sit in the holes.
