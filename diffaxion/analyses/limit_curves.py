@@ -107,6 +107,28 @@ def _smoothed(world: World, width_kpc: Float[Array, ""]) -> World:
     return eqx.tree_at(lambda w: w.galaxy.field, world, field)
 
 
+def smoothed_worlds(world: World, smoothing_kpc: Sequence[float]) -> list[World]:
+    """The world with the edges of its field smoothed, for each width.
+
+    Parameters
+    ----------
+    world : World
+        Root tree.
+    smoothing_kpc : sequence of float
+        Widths [kpc].
+
+    Returns
+    -------
+    list of World
+        One per width.
+
+    References
+    ----------
+    None: see the head of this module.
+    """
+    return [_smoothed(world, jnp.asarray(w)) for w in smoothing_kpc]
+
+
 def _moments(
     probe: ClusterSpectrum, points: GaussianPoints, world: World, masses: np.ndarray
 ) -> GaussianMoments:
@@ -163,7 +185,7 @@ def limit_curves(
     masses = np.asarray(m_a_eV, float)
     sharp = masses <= field_structure_above_eV
     order = np.argsort(np.concatenate([np.flatnonzero(sharp), np.flatnonzero(~sharp)]))
-    worlds = [_smoothed(world, jnp.asarray(w)) for w in smoothing_kpc] if not sharp.all() else []
+    worlds = smoothed_worlds(world, smoothing_kpc) if not sharp.all() else []
 
     # One entry per smoothing width, the middle one first: it is the curve that is quoted.
     per_width: list[list[GaussianMoments]] = [[] for _ in smoothing_kpc]

@@ -10,7 +10,7 @@ from .bandpower_covariance import (
 from .gaussian import GaussianBlocks, GaussianPoints, validate_points
 from .poisson import PoissonBlocks, PoissonProfile, TemplatePoisson
 from .poisson_checks import validate_templates
-from .poisson_points import FluxPoints, flux_points
+from .poisson_points import FluxPoints, flux_points, joint_flux_points
 from .recast import (
     RECAST_ASSUMPTIONS,
     RecastLikelihood,
@@ -35,6 +35,7 @@ __all__ = [
     "flux_points",
     "forecast_covariance",
     "gaussian_covariance",
+    "joint_flux_points",
     "recast_likelihood",
     "spectrum_at",
     "toy_map_spectrum",

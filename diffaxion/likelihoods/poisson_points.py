@@ -5,6 +5,9 @@ covers every pixel: a negative signal pushes A up along the edge mu = 0. With N 
 S sum T + A sum B = N at the maximum, which bounds it:
 
     -N/(m sum B - sum T) <= S_hat <= N/sum T,      m = max_p T/B.
+
+Several images k of one bin (modules, observations) share the signal as w_k S, with a background
+each; the maximum of the sum lies between those of the images alone.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from ..numerics import bracketed_root, safe_divide
 from .poisson import TemplatePoisson
@@ -29,13 +32,14 @@ class FluxPoints(NamedTuple):
     Attributes
     ----------
     signal, background : float array, shape (bins,)
-        S_hat and A_hat.
+        S_hat and A_hat; for several images A_hat has shape (images, bins).
     sigma : float array, shape (bins,)
         [-(L_SS - L_SA^2/L_AA)]^(-1/2) at the maximum; infinite without counts.
     plus, minus : float array, shape (bins,)
         Distances above and below S_hat at which the profile has fallen by 1/2.
     a_at_zero, at_boundary : bool array, shape (bins,)
-        Whether A_hat = 0, or an empty pixel holds the fit at mu = 0: errors then mean little.
+        Whether A_hat = 0, or an empty pixel holds the fit at mu = 0: errors then mean little. Of
+        several images, whether one of them is so.
     """
 
     signal: Array
@@ -67,62 +71,97 @@ def flux_points(likelihood: TemplatePoisson) -> FluxPoints:
     ----------
     Dessert, Foster, Safdi 2020 (arXiv:2008.03305), section III and figure 2.
     """
+    found = joint_flux_points(likelihood, jnp.ones((1, likelihood.counts.shape[0])))
+    return found._replace(background=found.background[0])
 
-    def one(c: Array, t: Array, b: Array) -> FluxPoints:
-        return _point(TemplatePoisson(c[None], t[None], b[None]))
 
-    return jax.vmap(one)(
-        likelihood.counts, likelihood.signal_template, likelihood.background_template
-    )
+@eqx.filter_jit
+def joint_flux_points(
+    likelihood: TemplatePoisson, weights: Float[Array, "images bins"]
+) -> FluxPoints:
+    """Best signal of each bin in several images together, each with its own background.
+
+    Parameters
+    ----------
+    likelihood : TemplatePoisson
+        Rows are images times bins, images first; backgrounds must cover the signal.
+    weights : float array, shape (images, bins)
+        Signal of each image for a common signal of 1: with exposures, the common signal is a
+        rate; all > 0.
+
+    Returns
+    -------
+    FluxPoints
+        One point per bin in the unit of the common signal, with first derivatives in counts,
+        templates and weights.
+
+    References
+    ----------
+    Dessert, Foster, Safdi 2020 (arXiv:2008.03305), section III and figure 2.
+    """
+    images, bins = weights.shape
+
+    def by_bin(x: Array) -> Array:
+        return jnp.moveaxis(x.reshape(images, bins, *x.shape[1:]), 0, 1)
+
+    rows = jax.tree.map(by_bin, likelihood)
+    found = jax.vmap(_point)(rows, jnp.moveaxis(weights, 0, 1))
+    return found._replace(background=jnp.moveaxis(found.background, 0, 1))
 
 
 def _height(s: Array, theta: PyTree) -> Array:
-    return theta.profile(s[None]).value[0]
+    model, weight = theta
+    return jnp.sum(model.profile(s * weight).value)
 
 
 def _slope(s: Array, theta: PyTree) -> Array:
     """dp/dS: the envelope theorem inside, along the edge A = -S max(T/B) where that holds A."""
-    best = theta.profile(s[None])
-    e = theta.blocks(s[None], best.background)
-    steepest = jnp.max(safe_divide(theta.signal_template, theta.background_template), axis=-1)
-    return (e.S - jnp.where(best.at_boundary, e.A * steepest, 0.0))[0]
+    model, weight = theta
+    best = model.profile(s * weight)
+    e = model.blocks(s * weight, best.background)
+    steepest = jnp.max(safe_divide(model.signal_template, model.background_template), axis=-1)
+    each = e.S - jnp.where(best.at_boundary, e.A * steepest, 0.0)
+    return jnp.sum(weight * each)
 
 
-def _point(one: TemplatePoisson) -> FluxPoints:
-    t, b = one.signal_template[0], one.background_template[0]
-    total, steepest = jnp.sum(one.counts), jnp.max(safe_divide(t, b))
-    low = -total / (steepest * jnp.sum(b) - jnp.sum(t))
-    high = total / jnp.sum(t)
+def _point(one: TemplatePoisson, weight: Array) -> FluxPoints:
+    """Flux point of one bin; rows of ``one`` are its images."""
+    t, b = one.signal_template, one.background_template
+    total, sum_t = jnp.sum(one.counts, axis=-1), jnp.sum(t, axis=-1)
+    steepest = jnp.max(safe_divide(t, b), axis=-1)
+    low = jnp.min(-total / (steepest * jnp.sum(b, axis=-1) - sum_t) / weight)
+    high = jnp.max(total / sum_t / weight)
+    theta = (one, weight)
     # A maximum at the edge of the domain is an end of the bracket, where the slope jumps.
-    best = jnp.clip(bracketed_root(_slope, one, low, high), low, high)
-    top = one.profile(best[None])
-    e = one.blocks(best[None], top.background)
-    information = -(e.SS - safe_divide(e.SA**2, e.AA))[0]
+    best = jnp.clip(bracketed_root(_slope, theta, low, high), low, high)
+    top = one.profile(best * weight)
+    e = one.blocks(best * weight, top.background)
+    information = -jnp.sum(weight**2 * (e.SS - safe_divide(e.SA**2, e.AA)))
     curved = information > 0.0
     sigma = jnp.where(curved, jax.lax.rsqrt(jnp.where(curved, information, 1.0)), jnp.inf)
 
-    def missing(x: Array, theta: PyTree) -> Array:
-        model, peak, centre, sign = theta
+    def missing(x: Array, given: PyTree) -> Array:
+        model, peak, centre, sign = given
         return _height(centre + sign * x, model) - peak + _DROP
 
     def error(sign: float) -> Array:
-        theta = (one, top.value[0], best, jnp.asarray(sign))
-        fixed = jax.lax.stop_gradient(theta)
+        given = (theta, jnp.sum(top.value), best, jnp.asarray(sign))
+        fixed = jax.lax.stop_gradient(given)
 
         def inside(carry: tuple[Array, Array]) -> Array:
             return (carry[0] < _DOUBLINGS) & (missing(carry[1], fixed) > 0.0)
 
-        first = _DROP / jnp.sum(fixed[0].signal_template)
+        first = _DROP / jnp.sum(jax.lax.stop_gradient(weight * sum_t))
         start = (jnp.zeros((), int), first)
         end = jax.lax.while_loop(inside, lambda c: (c[0] + 1, 2.0 * c[1]), start)[1]
-        return bracketed_root(missing, theta, 0.0, end)
+        return bracketed_root(missing, given, 0.0, end)
 
     return FluxPoints(
         best,
-        top.background[0],
+        top.background,
         sigma,
         error(1.0),
         error(-1.0),
-        top.a_at_zero[0],
-        top.at_boundary[0],
+        jnp.any(top.a_at_zero),
+        jnp.any(top.at_boundary),
     )
