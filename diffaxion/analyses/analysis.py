@@ -388,7 +388,7 @@ def refuse_idle(probes: Sequence[Any], free: Sequence[str]) -> None:
     Raises
     ------
     ConfigurationError
-        If a path has no effect because the signal is the published curve.
+        If a path has no effect in the mode of the signal.
 
     References
     ----------
@@ -397,11 +397,14 @@ def refuse_idle(probes: Sequence[Any], free: Sequence[str]) -> None:
     lines = [p for p in map(spectral_part, probes) if p is not None]
     for path in free:
         users = [p for p in lines if "weights" in p.touched((path,))]
-        if users and all(p.mode == "published" for p in users):
-            raise ConfigurationError(
-                f"parameter path {path!r} has no effect on the published signal curve: remove its "
-                "prior, or use the signal 'anchored'"
-            )
+        if not users or not all(p.ignores(path) for p in users):
+            continue
+        published = all(p.mode == "published" for p in users)
+        mode = "published signal curve" if published else f"signal {users[0].mode!r}"
+        other = "the signal 'anchored'" if published else "another signal"
+        raise ConfigurationError(
+            f"parameter path {path!r} has no effect on the {mode}: remove its prior, or use {other}"
+        )
 
 
 def _coefficients(world: World, paths: tuple[str, ...]) -> Float[Array, " m"]:

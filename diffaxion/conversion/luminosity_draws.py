@@ -181,8 +181,7 @@ class EnsembleShape(eqx.Module):
 
     S(E) ~ (E/30 keV)^k <dL/dE> exp(sum_j z_j m_j(E)), normalised at z = 0. The modes are the
     leading eigenvectors of the covariance of ln L in the bins, times the root of their
-    eigenvalues, continued to all energies by regression; each z_j is a standard normal. They
-    carry brightness as well as shape.
+    eigenvalues, continued to all energies by regression. They carry brightness as well as shape.
 
     Attributes
     ----------
@@ -194,6 +193,8 @@ class EnsembleShape(eqx.Module):
         Weights of the integral over all bins [keV].
     modes : float array, shape (j, m)
         Modes on the nodes.
+    z : float array, shape (j,)
+        Nuisances: standard normals of the modes.
     curvature : float array, shape (j + 1, m)
         Second derivatives of the splines through mean and modes.
     label : str
@@ -209,6 +210,7 @@ class EnsembleShape(eqx.Module):
     ln_spectrum: Float[Array, " m"]
     node_weights: Float[Array, " m"]
     modes: Float[Array, "j m"]
+    z: Float[Array, " j"]
     curvature: Float[Array, "k m"]
     label: str = eqx.field(static=True)
 
@@ -218,28 +220,18 @@ class EnsembleShape(eqx.Module):
         return float(jnp.exp(self.ln_energy[0])), float(jnp.exp(self.ln_energy[-1]))
 
     def __call__(
-        self,
-        energy_keV: Float[Array, " e"],
-        tilt: Float[Array, ""] | float = 0.0,
-        z: Float[Array, " j"] | None = None,
+        self, energy_keV: Float[Array, " e"], tilt: Float[Array, ""] | float = 0.0
     ) -> Float[Array, " e"]:
-        """S(E) [keV^-1], shape (e,), for an exponent of the tilt and standard normals.
+        """S(E) [keV^-1], shape (e,), for an exponent k of the tilt.
 
-        Normals beyond the number of modes have no effect. Outside the bins S is that of the
-        nearest edge; callers check the range.
+        Outside the bins S is that of the nearest edge; callers check the range.
         """
         x = jnp.log(jnp.where(energy_keV > 0.0, energy_keV, jnp.exp(self.ln_energy[0])))
-        rows = jnp.concatenate([self.ln_spectrum[None], self.modes])
-        at = [
-            spline_interpolate(x, self.ln_energy, row, bend)
-            for row, bend in zip(rows, self.curvature, strict=True)
-        ]
+        rows = jnp.concatenate([self.ln_spectrum[None], self.modes]).T
+        at = spline_interpolate(x, self.ln_energy, rows, self.curvature.T)
         pivot = jnp.log(TILT_PIVOT_KEV)
         norm = self.node_weights @ jnp.exp(self.ln_spectrum + tilt * (self.ln_energy - pivot))
-        exponent = at[0] + tilt * (x - pivot)
-        if z is not None:
-            exponent = exponent + sum((z[j] * m for j, m in enumerate(at[1:])), jnp.zeros(()))
-        return jnp.exp(exponent) / norm
+        return jnp.exp(at[:, 0] + at[:, 1:] @ self.z + tilt * (x - pivot)) / norm
 
 
 def spectrum_modes(
@@ -321,6 +313,7 @@ def ensemble_shape(draws: LuminosityDraws, modes: np.ndarray) -> EnsembleShape:
         jnp.asarray(ln_mean),
         jnp.asarray(weights),
         jnp.asarray(modes, float),
+        jnp.zeros(len(modes)),
         jnp.asarray(np.stack([spline_curvature(x, row) for row in rows])),
         draws.label,
     )

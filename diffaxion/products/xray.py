@@ -11,7 +11,7 @@ import numpy as np
 from ..analyses.limit_curves import JOINT, MassScan
 from ..analyses.star_clusters import HALF_WIDTH_KEV, FluxSpectrum
 from ..constants import G_REF_GEV
-from ..environments.stars.clusters import target_row
+from ..environments.stars.clusters import target_label
 from ..provenance import atomic_write
 from .limit_files import LimitCurve, write_limits, write_two_column
 from .limit_plots import plot_limits
@@ -176,7 +176,7 @@ def spectrum_panel(spectrum: FluxSpectrum, signal: np.ndarray, label: str) -> Sp
     data, error = np.asarray(spectrum.points.data), np.asarray(spectrum.points.scale)
     centre = 0.5 * (spectrum.low_keV + spectrum.high_keV)
     return SpectrumPanel(
-        str(target_row(spectrum.target)["label"]),
+        target_label(spectrum.target),
         centre,
         HALF_WIDTH_KEV,
         data,

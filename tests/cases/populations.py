@@ -80,6 +80,7 @@ _SHAPE = cv.EnsembleShape(
     -jnp.log(_ENERGY),
     jnp.sum(_WEIGHTS, axis=0),
     jnp.stack([0.1 + 0.0 * _ENERGY, 0.2 * jnp.log(_ENERGY / 30.0)]),
+    jnp.array([0.5, -1.0]),
     jnp.zeros((3, _ENERGY.size)),
     "two modes",
 )
@@ -117,9 +118,9 @@ CASES = [
     ),
     Case(
         "ensemble_shape",
-        lambda shape, e, k, z: shape(e, k, z),
-        (_SHAPE, jnp.array([12.0, 45.0]), jnp.array(0.3), jnp.array([0.5, -1.0, 0.0])),
-        ((_SHAPE, jnp.array([0.0, 500.0]), jnp.array(0.0), jnp.zeros(3)),),
+        lambda shape, e, k: shape(e, k),
+        (_SHAPE, jnp.array([12.0, 45.0]), jnp.array(0.3)),
+        ((_SHAPE, jnp.array([0.0, 500.0]), jnp.array(0.0)),),
         ("conversion.EnsembleShape",),
     ),
 ]

@@ -34,6 +34,7 @@ WITHOUT_CASE: dict[str, str] = {
     "environments.stars.population_from_history": "a file's arrays to a model, outside jit",
     "environments.stars.profile_from_mesa": "a file's arrays to a model, outside jit",
     "environments.stars.shell_volumes": "a file's arrays to volumes, outside jit",
+    "environments.stars.target_label": "a name",
     "environments.stars.target_names": "a list of names",
     "environments.stars.target_row": "facts of a file, outside jit",
     "conversion.bin_rule": "nodes made once in NumPy",

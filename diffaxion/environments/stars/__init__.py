@@ -1,7 +1,14 @@
 """Stars: composition, structure, populations, and the clusters that hold them."""
 
 from .classification import classify_history, classify_stars, classify_stars_geneva
-from .clusters import Cluster, cluster, luminosity_sigma_ln, target_names, target_row
+from .clusters import (
+    Cluster,
+    cluster,
+    luminosity_sigma_ln,
+    target_label,
+    target_names,
+    target_row,
+)
 from .composition import (
     Composition,
     make_composition,
@@ -59,6 +66,7 @@ __all__ = [
     "profile_from_mesa",
     "shell_volumes",
     "star_field",
+    "target_label",
     "target_names",
     "target_row",
     "track_shares",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -9,9 +11,6 @@ from jaxtyping import Array, Float
 
 from ...data.cluster_files import BUNDLED_CLUSTERS, ClusterDescription, load_cluster
 from ...errors import unknown_name
-
-# Leading eigenvectors of a spectrum's uncertainty that a cluster has room for.
-SPECTRUM_MODES = 3
 
 
 def _leaf(default: float) -> Array:
@@ -41,9 +40,9 @@ class Cluster(eqx.Module):
         Nuisance k of a factor (E/30 keV)^k on the spectral shape.
     column_1e22_cm2 : float array, shape ()
         Hydrogen column, spread evenly along the sight line [1e22 cm^-2].
-    spectrum_z : float array, shape (3,)
-        Nuisances: standard normals of the leading eigenvectors of the uncertainty of the
-        spectrum; they act in the mode ``ensemble``.
+    spectrum : module or None
+        Spectrum of the cluster's own ensemble of stars, used by the mode ``ensemble``:
+        ``spectrum(energy_keV, tilt)`` -> S(E) [keV^-1]; its leaf ``z`` holds nuisances.
     """
 
     name: str = eqx.field(static=True)
@@ -60,9 +59,7 @@ class Cluster(eqx.Module):
     ln_core_temperature: Float[Array, ""] = _leaf(0.0)
     tilt: Float[Array, ""] = _leaf(0.0)
     column_1e22_cm2: Float[Array, ""] = _leaf(0.0)
-    spectrum_z: Float[Array, "3"] = eqx.field(
-        converter=lambda x: jnp.asarray(x, float), default=(0.0,) * SPECTRUM_MODES
-    )
+    spectrum: Any = None
 
 
 def target_names() -> list[str]:
@@ -169,6 +166,26 @@ def cluster(name: str) -> Cluster:
         _number(row, "luminosity_10_80_erg_s"),
         jnp.stack([_number(row, "stars_wc"), _number(row, "stars_wn")]),
     )
+
+
+def target_label(name: str) -> str:
+    """Printed name of a target; the key itself for targets that are not bundled.
+
+    Parameters
+    ----------
+    name : str
+        Key of a target.
+
+    Returns
+    -------
+    str
+        Name (no unit).
+
+    References
+    ----------
+    None: a name.
+    """
+    return load_cluster(name).label if name in BUNDLED_CLUSTERS else name
 
 
 def _number(row: dict[str, float | str], column: str) -> Float[Array, ""]:

@@ -120,11 +120,11 @@ def ensemble_of(population: StellarPopulation) -> StellarEnsemble:
 
 def _matching(
     tracks: Sequence[StellarTrack], metallicity: float, tolerance: float
-) -> list[StellarTrack]:
-    """Tracks of the cluster's metallicity; those that state none are kept."""
+) -> list[int]:
+    """Positions of tracks of the cluster's metallicity; those that state none are kept."""
     near = [
-        t
-        for t in tracks
+        k
+        for k, t in enumerate(tracks)
         if t.metallicity is None or abs(t.metallicity / metallicity - 1.0) <= tolerance
     ]
     if not near:
@@ -227,7 +227,8 @@ def ensemble_from_tracks(
             raise ConfigurationError(f"{name} = {value!r}: expected one of {', '.join(known)}")
     if not tracks:
         raise DataError("tracks: none given; expected at least one")
-    tracks = _matching(tracks, float(model.metallicity), metallicity_tolerance)
+    places = _matching(tracks, float(model.metallicity), metallicity_tolerance)
+    tracks = [tracks[k] for k in places]
     isotopes = _isotopes(tracks)
     births = [t.initial_mass_Msun for t in tracks]
     speeds = [t.rotation_km_s for t in tracks]
@@ -237,7 +238,7 @@ def ensemble_from_tracks(
         shares = track_shares(model, births, known_speeds)
     window = (float(model.age_min_Myr), float(model.age_max_Myr)) if age_window else (0.0, np.inf)
     rows: list[tuple[np.ndarray, ...]] = []
-    for k, (track, share) in enumerate(zip(tracks, shares, strict=True)):
+    for k, track, share in zip(places, tracks, shares, strict=True):
         history = track.history
         age = history.age_yr / 1e6
         names = classify_history(history, rules, thresholds, log_teff_cool)

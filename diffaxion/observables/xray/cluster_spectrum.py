@@ -96,6 +96,8 @@ class ClusterSpectrum(eqx.Module):
         Gauss-Legendre energies per bin.
     absorption : bool, static
         Whether photons are absorbed along the hydrogen column of the cluster.
+    ensemble : bool, static
+        Whether the spectrum is that of the cluster's own ensemble of stars, mode ``ensemble``.
     """
 
     references: ClassVar[tuple[str, ...]] = ("Dessert:2020lil",)
@@ -108,11 +110,27 @@ class ClusterSpectrum(eqx.Module):
     spectral_model: Any
     energy_nodes: int = eqx.field(static=True, default=5)
     absorption: bool = eqx.field(static=True, default=False)
+    ensemble: bool = eqx.field(static=True, default=False)
 
     @property
     def mode(self) -> str:
-        """``published`` or ``anchored``."""
-        return "anchored" if self.shape is None else "published"
+        """``published``, ``anchored`` or ``ensemble``."""
+        own = "ensemble" if self.ensemble else "anchored"
+        return own if self.shape is None else "published"
+
+    def spectral_paths(self, mode: str | None = None) -> tuple[str, ...]:
+        """Prefixes of the paths through which a mode's spectrum and area act; all by default."""
+        here = f"clusters.{self.target}."
+        own = (f"{here}luminosity_10_80_erg_s", f"{here}tilt", f"instruments.{self.instrument}")
+        stars = (f"{here}class_counts", f"{here}ln_core_temperature")
+        drawn = (f"{here}spectrum",)
+        by_mode = {"published": (), "anchored": own + stars, "ensemble": own + drawn}
+        return own + stars + drawn if mode is None else by_mode[mode]
+
+    def ignores(self, path: str) -> bool:
+        """Whether a path belongs to a spectrum or area that this mode does not use."""
+        used = any(_related(path, p) for p in self.spectral_paths(self.mode))
+        return not used and any(_related(path, p) for p in self.spectral_paths())
 
     def node_energies_keV(self) -> Float[Array, "n q"]:
         """Energies at which p is evaluated, shape (bins, nodes) [keV]."""
@@ -127,13 +145,7 @@ class ClusterSpectrum(eqx.Module):
             "electrons": electrons,
             "path": (*electrons, *moving, "galaxy.field", "galaxy.r_sun_kpc"),
             "direction": (*electrons[:2], "galaxy.r_sun_kpc"),
-            "weights": (
-                f"{here}luminosity_10_80_erg_s",
-                f"{here}class_counts",
-                f"{here}ln_core_temperature",
-                f"{here}tilt",
-                f"instruments.{self.instrument}",
-            ),
+            "weights": self.spectral_paths(),
         }
 
     def sightline(self, world: World) -> SightLine:
@@ -194,10 +206,14 @@ class ClusterSpectrum(eqx.Module):
             _, mean = bin_nodes_keV(self.grid.low_keV, self.grid.high_keV, self.energy_nodes)
             per_node = (self.shape.curve / self.shape.mean_probability)[:, None] * mean
             return jnp.eye(per_node.shape[0])[:, :, None] * per_node[None]
-        source = world.clusters[self.target]
-        shape = self.spectral_model(
-            self.grid.fine_keV.ravel(), source.class_counts, source.ln_core_temperature, source.tilt
-        ).reshape(self.grid.fine_keV.shape)
+        source, energy = world.clusters[self.target], self.grid.fine_keV.ravel()
+        if self.ensemble:
+            shape = source.spectrum(energy, source.tilt)
+        else:
+            shape = self.spectral_model(
+                energy, source.class_counts, source.ln_core_temperature, source.tilt
+            )
+        shape = shape.reshape(self.grid.fine_keV.shape)
         # The distance enters in ``response``; here one kpc stands for it.
         spectrum = photon_spectrum(
             source.luminosity_10_80_erg_s * shape, self.grid.fine_keV, jnp.ones(())
