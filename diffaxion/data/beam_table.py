@@ -13,7 +13,9 @@ def read_beam_table(path: str | Path, lmax: int) -> np.ndarray:
     """Read B_l at all multipoles to ``lmax``.
 
     Columns are separated by commas or blanks; ``#`` starts a comment, and one line of column
-    names may come first. The multipoles are 0, 1, 2, ... in order.
+    names may come first (so does ECSV). The multipoles are 0, 1, 2, ... in order. A FITS file, or
+    one of its HDUs as ``FILE.fits:HDU``, is read as by
+    :func:`~diffaxion.data.planck_instrument.read_beam_fits`.
 
     Parameters
     ----------
@@ -37,6 +39,11 @@ def read_beam_table(path: str | Path, lmax: int) -> np.ndarray:
     ----------
     None: a file format.
     """
+    name, table, hdu = str(path).partition(".fits:")
+    if table or name.endswith((".fits", ".fits.gz", ".fit")):
+        from .planck_instrument import read_beam_fits
+
+        return read_beam_fits(f"{name}.fits" if table else path, lmax, hdu=hdu or None)
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -61,12 +68,41 @@ def read_beam_table(path: str | Path, lmax: int) -> np.ndarray:
                 "finite B_l"
             )
         values.append(row[1])
-    if not values or values[0] <= 0.0:
-        shown = f"B_0 = {values[0]:g}" if values else "no rows"
+    return checked_beam(np.array(values), lmax, path)
+
+
+def checked_beam(values: np.ndarray, lmax: int, path: str | Path) -> np.ndarray:
+    """B_l over B_0 at 0 to lmax, if the values are those of a beam.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        B_l at l = 0, 1, ...
+    lmax : int
+        Largest multipole.
+    path : str or Path
+        File, for messages.
+
+    Returns
+    -------
+    array, shape (lmax + 1,)
+        Not below 0; 0 beyond the end of the values.
+
+    Raises
+    ------
+    DataError
+        If there are none, one is not finite, or they are far from a beam's.
+
+    References
+    ----------
+    None: a check of input.
+    """
+    if not values.size or not values[0] > 0.0:
+        shown = f"B_0 = {values[0]:g}" if values.size else "no rows"
         raise DataError(f"beam {path}: {shown}; expected l = 0, 1, ... with B_0 > 0")
-    beam = np.array(values) / values[0]
-    if np.abs(beam).max() > 1.5:
-        worst = int(np.argmax(np.abs(beam)))
+    beam = values / values[0]
+    if not np.all(np.abs(beam) <= 1.5):
+        worst = int(np.argmax(np.where(np.isfinite(beam), np.abs(beam), np.inf)))
         raise DataError(
             f"beam {path}: B_l/B_0 = {beam[worst]:g} at l = {worst}; expected B_l, not B_l^2 or "
             "its inverse"

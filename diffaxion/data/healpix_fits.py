@@ -152,8 +152,28 @@ def checked_nside(npix: int, path: str | Path, what: str = "") -> int:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[Any]:
-    """The HDUs of a FITS file; whatever is wrong with the file names it."""
+def opened_fits(path: str | Path) -> Iterator[Any]:
+    """The HDUs of a FITS file; whatever is wrong with it is a DataError that names the file.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+
+    Returns
+    -------
+    context manager
+        Of the list of HDUs.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, truncated or no FITS.
+
+    References
+    ----------
+    Pence et al. 2010, A&A 524, A42 (FITS).
+    """
     from astropy.io import fits
     from astropy.io.fits.verify import VerifyWarning
 
@@ -166,11 +186,11 @@ def _opened(path: str | Path) -> Iterator[Any]:
     except (DataError, DiffaxionWarning):
         raise
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected HEALPix FITS with a table HDU") from None
+        raise DataError(f"{path}: no such file; expected FITS with a binary-table HDU") from None
     except (OSError, ValueError, TypeError, UserWarning, KeyError, EOFError) as error:
         raise DataError(
-            f"{path}: cannot be read as FITS ({error}); expected a whole HEALPix file with its map "
-            "in a binary-table HDU"
+            f"{path}: cannot be read as FITS ({error}); expected a whole file with its data in "
+            "a binary-table HDU"
         ) from None
 
 
@@ -213,7 +233,7 @@ def healpix_nside(path: str | Path) -> int:
     ----------
     Gorski et al. 2005, astro-ph/0409513.
     """
-    with _opened(path) as hdus:
+    with opened_fits(path) as hdus:
         _, hdu = _table(hdus, path)
         return _nside(hdu, path)
 
@@ -341,7 +361,7 @@ def read_healpix_column(
     ----------
     Gorski et al. 2005, astro-ph/0409513; Pence et al. 2010, A&A 524, A42 (FITS).
     """
-    with _opened(path) as hdus:
+    with opened_fits(path) as hdus:
         number, hdu = _table(hdus, path)
         header, nside = hdu.header, _nside(hdu, path)
         index = _column(hdu, field, path)
