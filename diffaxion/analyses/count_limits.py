@@ -21,7 +21,8 @@ from ..runtime import require_x64
 from .limit_curves import JOINT, MassScan, response_curve, smoothed_worlds
 
 Images = tuple[ClusterCounts, TemplatePoisson]
-# Rows with more pixels are summed in groups of equal T/B, which changes limits by less than 1e-6.
+# Where there are more pixels in a row, those without counts are summed, and expected limits are
+# taken from groups of equal T/B, which moves them by less than 1e-5.
 _MANY = 1500
 
 
@@ -154,13 +155,14 @@ def count_limits(
         groups[JOINT] = list(range(len(images)))
     scans = []
     for name, members in groups.items():
-        likelihood = _together([images[k][1] for k in members])
+        likelihood, expected = _together([images[k][1] for k in members])
         found = [
             counts_curve(
                 likelihood,
                 jnp.concatenate([per_probe[k][w] for k in members], axis=1),
                 q_threshold=q_threshold,
                 bands=bands,
+                expected=expected,
             ).limit
             for w in range(widths)
         ]
@@ -193,10 +195,14 @@ def _responses(
     return [jnp.asarray(x) for x in per_width]
 
 
-def _together(points: Sequence[TemplatePoisson]) -> TemplatePoisson:
-    """All rows in one likelihood, in groups of pixels where there are many."""
-    small = [merge_similar(p) if p.counts.shape[1] > _MANY else p for p in points]
-    return TemplatePoisson.together(small)
+def _together(
+    points: Sequence[TemplatePoisson],
+) -> tuple[TemplatePoisson, TemplatePoisson | None]:
+    """All rows in one likelihood, and the templates of Asimov data if they are others."""
+    together = TemplatePoisson.together
+    if max(p.counts.shape[1] for p in points) <= _MANY:
+        return together(points), None
+    return together([*map(merge_empty, points)]), together([*map(merge_similar, points)])
 
 
 def _scan(name: str, masses: np.ndarray, found: list[LimitResult], rough: np.ndarray) -> MassScan:

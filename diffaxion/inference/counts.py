@@ -20,16 +20,22 @@ from .problem import Expansion, Problem
 from .profile import ProfileResult, profile_curve
 from .toys import ToyFit, fit_toy
 
-CountsData = tuple[TemplatePoisson, Array]
+CountsData = tuple[Any, Array]
+
+
+def _counts_of(data: CountsData) -> tuple[TemplatePoisson, Array]:
+    """Likelihood and response; the former may come with the templates of Asimov data."""
+    shared, response = data
+    return shared[0] if isinstance(shared, tuple) else shared, response
 
 
 def _loglike(strength: Array, backgrounds: Array, data: CountsData) -> Array:
-    likelihood, response = data
+    likelihood, response = _counts_of(data)
     return jnp.sum(likelihood.values(strength * response, backgrounds))
 
 
 def _expand(strength: Array, backgrounds: Array, data: CountsData) -> Expansion:
-    likelihood, r = data
+    likelihood, r = _counts_of(data)
     b = likelihood.blocks(strength * r, backgrounds)
     return Expansion(
         value=jnp.sum(b.value),
@@ -116,6 +122,7 @@ def counts_curve(
     bands: Literal["constant", "self_consistent"] = "constant",
     iterations: int = 30,
     batch_size: int | None = 1,
+    expected: TemplatePoisson | None = None,
 ) -> ProfileResult:
     """Profile limits on the strength at many masses, with bands and status.
 
@@ -134,6 +141,9 @@ def counts_curve(
         Newton steps of each fit, static.
     batch_size : int, optional
         Masses that run at once, static: 1 is best on a CPU, None (all) on a GPU.
+    expected : TemplatePoisson, optional
+        Templates of the same rows for Asimov data, where pixels of the observed counts are
+        merged as Asimov data do not allow; its counts are not used.
 
     Returns
     -------
@@ -149,10 +159,15 @@ def counts_curve(
     # The response falls by ten decades with mass: the same sum keeps the strength of order 1.
     total = jnp.sum(jnp.abs(r), axis=-1, keepdims=True)
     scale = safe_divide(jnp.max(total), total, 1.0)
+    shared: Any = likelihood
+    if expected is not None:
+        # Both take turns in one compiled likelihood, and need one shape.
+        widest = max(likelihood.counts.shape[1], expected.counts.shape[1])
+        shared = (likelihood.padded(widest), expected.padded(widest))
     result = profile_curve(
         counts_problem(r.shape[1]),
         _expected_pair,
-        likelihood,
+        shared,
         r * scale,
         start=counts_start(likelihood),
         q_threshold=q_threshold,
@@ -165,7 +180,11 @@ def counts_curve(
 
 
 def _expected_pair(backgrounds: Array, data: CountsData) -> CountsData:
-    return expected_counts(backgrounds, data)
+    shared, response = data
+    if not isinstance(shared, tuple):
+        return expected_counts(backgrounds, data)
+    ideal, _ = expected_counts(backgrounds, (shared[1], response))
+    return (ideal, shared[1]), response
 
 
 def _in_units(result: ProfileResult, scale: Array) -> ProfileResult:

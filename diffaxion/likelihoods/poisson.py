@@ -162,11 +162,23 @@ class TemplatePoisson(eqx.Module):
             All bins in order; missing pixels are masked.
         """
         widest = max(p.counts.shape[1] for p in parts)
+        return jax.tree.map(lambda *x: jnp.concatenate(x), *(p.padded(widest) for p in parts))
 
-        def wide(x: Array) -> Array:
-            return jnp.pad(x, ((0, 0), (0, widest - x.shape[1])))
+    def padded(self, pixels: int) -> TemplatePoisson:
+        """The same likelihood with masked pixels at the end of each row.
 
-        return jax.tree.map(lambda *x: jnp.concatenate([wide(v) for v in x]), *parts)
+        Parameters
+        ----------
+        pixels : int
+            Number of pixels wanted, not fewer than there are.
+
+        Returns
+        -------
+        TemplatePoisson
+            Arrays of shape (bins, pixels).
+        """
+        more = ((0, 0), (0, pixels - self.counts.shape[1]))
+        return jax.tree.map(lambda x: jnp.pad(x, more), self)
 
     def expected(
         self, signal: Float[Array, " bins"], backgrounds: Float[Array, " bins"]

@@ -1,9 +1,10 @@
 """Fewer pixels for the same likelihood: empty ones, and those with equal ratios T/B, are sums.
 
 ln L = sum c ln(S T + A B) - S sum T - A sum B, so that pixels without counts enter through sums of
-their templates only, and pixels with equal T/B through the sum of their counts. Pixels whose T/B
-differ by a factor e^w lose w^2/12 of what they say about S, at most. The domain mu >= 0 is set by
-the pixel with the largest T/B, which stays alone.
+their templates only, and pixels with equal T/B through the sum of their counts. Groups of pixels
+whose T/B differ by a factor e^w lose w^2/12 of what they say about S on average, so of an expected
+limit; a limit from given counts moves by some w sigma/12^(1/2) at random. The domain mu >= 0 is
+set by the pixel with the largest T/B, which stays alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from .poisson import TemplatePoisson
 
-_WIDTH = 0.003
+_WIDTH = 0.02
 
 
 def merge_empty(likelihood: TemplatePoisson) -> TemplatePoisson:
@@ -51,8 +52,8 @@ def merge_empty(likelihood: TemplatePoisson) -> TemplatePoisson:
 def merge_similar(likelihood: TemplatePoisson, width: float = _WIDTH) -> TemplatePoisson:
     """Pixels of each bin summed in groups of nearly equal T/B: for fine pixels.
 
-    Any counts may be merged so, Asimov data and toys too; the limit changes by less than
-    width^2/12 of itself.
+    Any counts may be merged so, Asimov data and toys too; see the head of this module for what
+    it does to limits.
 
     Parameters
     ----------
