@@ -31,7 +31,14 @@ from .covariance_estimates import (
     sample_covariance,
     shrink_covariance,
 )
-from .cross_measurement import CrossMeasurement, MaskedField, NullTest, field_spectra, null_test
+from .cross_measurement import (
+    CrossMeasurement,
+    MaskedField,
+    NullTest,
+    field_spectra,
+    model_spectra,
+    null_test,
+)
 from .decoupling import BandpowerOperators, Decoupling, bandpower_operators, decouple
 from .galactic_sky import GalacticSky
 from .harmonic_ilc import (
@@ -154,6 +161,7 @@ __all__ = [
     "masked_alm",
     "measure_cross",
     "mixing_matrix",
+    "model_spectra",
     "monochromatic",
     "narrow_kernel_covariance",
     "null_test",

@@ -54,7 +54,9 @@ class Bins:
                 raise ConfigurationError(f"bins: bin {k} from {a} to {b} is empty")
             if a < ELL_FIRST:
                 raise ConfigurationError(f"bins: bin {k} starts at {a}, expected l >= {ELL_FIRST}")
-        for k in np.flatnonzero(lo[1:] <= hi[:-1]):
+        overlaps = np.flatnonzero(lo[1:] <= hi[:-1])
+        if overlaps.size:
+            k = int(overlaps[0])
             raise ConfigurationError(
                 f"bins: {k} ({lo[k]}-{hi[k]}) and {k + 1} ({lo[k + 1]}-{hi[k + 1]}) overlap or "
                 "are not in increasing order"

@@ -101,12 +101,13 @@ def coupled_covariance(
     ----------
     Equation of this module.
     """
-    spectra, total = jnp.asarray(spectra), 0.0
+    spectra = jnp.asarray(spectra)
+    total = jnp.zeros((grid.lmax + 1, grid.lmax + 1))
     for term in range(2):
         u, v = spectra[2 * term], spectra[2 * term + 1]
         outer = u[:, None] * v
         total = total + 0.5 * (outer + outer.T) * coupling_kernel(grid, jnp.asarray(mask_cl)[term])
-    return jnp.asarray(total)
+    return total
 
 
 _binned = eqx.filter_jit(binned_covariance)
@@ -189,7 +190,7 @@ def narrow_kernel_covariance(
         ]
     )
     kernels = kernels[:, : grid.lmask + 1]
-    found = np.asarray(_binned(grid, matrices[0], matrices[1], values, kernels))
+    found = np.asarray(_binned(grid, *map(jnp.asarray, (*matrices, values, kernels))))
     if (a, b) == (c, d) and matrices[0] is matrices[1]:
         return 0.5 * (found + found.T)
     return found

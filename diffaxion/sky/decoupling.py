@@ -188,10 +188,12 @@ def decouple(
             "transfer function: expected finite values, positive inside the bins; smallest "
             f"{used.min():.3g}"
         )
-    found = _operators(grid, jnp.asarray(cl), bins.mean_matrix(grid.lmax), member, factor)
+    arrays = (jnp.asarray(v) for v in (cl, bins.mean_matrix(grid.lmax), member, factor))
+    found = _operators(grid, *arrays)
     # A transfer function spans decades without making the bins ambiguous: it is scaled out.
     binned = np.asarray(found.binned)
-    binned = binned / np.max(np.abs(binned), axis=0, keepdims=True)
+    peak = np.max(np.abs(binned), axis=0, keepdims=True)
+    binned = binned / np.where(peak > 0.0, peak, 1.0)
     condition = float(np.linalg.cond(binned)) if np.all(np.isfinite(binned)) else np.inf
     if not condition < CONDITION_MAX:
         raise ConfigurationError(

@@ -12,13 +12,11 @@ import math
 import numpy as np
 from jax.typing import ArrayLike
 
+from ..data.healpix_fits import UNSEEN as UNSEEN
+from ..data.healpix_fits import invalid_pixels
 from ..errors import ConfigurationError, DataError
 from .transforms import map_nside
 
-UNSEEN = -1.6375e30
-"""Value that HEALPix files give to pixels without data."""
-
-_UNSEEN_BELOW = -1.6e30  # holds for the value rounded to float32 as well
 _FRAMES = {"galactic": "G", "equatorial": "C", "ecliptic": "E"}
 
 
@@ -50,26 +48,6 @@ def mask_nside(values: ArrayLike, name: str = "map") -> int:
     if len(shape) != 1:
         raise DataError(f"{name}: shape {shape}, expected one map (npix,) in RING order")
     return map_nside(shape[0], name)
-
-
-def invalid_pixels(values: np.ndarray) -> np.ndarray:
-    """Where a map holds no number: NaN, infinite or UNSEEN.
-
-    Parameters
-    ----------
-    values : array, shape (npix,)
-        Map.
-
-    Returns
-    -------
-    bool array, shape (npix,)
-        True where the pixel cannot be used.
-
-    References
-    ----------
-    HEALPix documentation: UNSEEN = -1.6375e30, which transforms take for a number.
-    """
-    return ~np.isfinite(values) | (values < _UNSEEN_BELOW)
 
 
 def validate_mask(mask: ArrayLike, *, nside: int | None = None, name: str = "mask") -> np.ndarray:

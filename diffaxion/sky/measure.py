@@ -12,17 +12,22 @@ import warnings
 from collections.abc import Mapping
 from typing import Literal
 
-import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from ..errors import ConfigurationError, DataError, DiffaxionWarning
 from ..observables.cmb.bandpowers import gaussian_beam
 from .bins import Bins, check_bins, pad_bins
-from .coupling import LegendreGrid, couple_spectrum, legendre_grid
+from .coupling import legendre_grid
 from .covariance import Pair, narrow_kernel_covariance
 from .covariance_estimates import check_covariance
-from .cross_measurement import CrossMeasurement, MaskedField, field_spectra
+from .cross_measurement import (
+    CrossMeasurement,
+    MaskedField,
+    field_spectra,
+    model_spectra,
+    to_lmax,
+)
 from .decoupling import decouple
 from .masks import mask_nside, sky_fraction, usable_map
 from .pseudo_cl import ITERATIONS, MaskSpectra
@@ -149,7 +154,7 @@ def measure_cross(
             backend.analysis(galaxies * weight_g, lmax, iterations=iterations), weight_g
         ),
     }
-    transfer = _to_lmax(transfer_T, lmax, "transfer_T") * _to_lmax(transfer_g, lmax, "transfer_g")
+    transfer = to_lmax(transfer_T, lmax, "transfer_T") * to_lmax(transfer_g, lmax, "transfer_g")
     if remove_beam:
         transfer = transfer * np.asarray(gaussian_beam(np.arange(lmax + 1.0), fwhm_arcmin))
     all_bins, kept = pad_bins(bins, lmax) if guard else (bins, slice(None))
@@ -161,7 +166,7 @@ def measure_cross(
     if model is None:
         spectra = field_spectra(fields, smooth=smooth)
     else:
-        spectra = _model_spectra(model, fields, grid, mask_spectra)
+        spectra = model_spectra(model, fields, grid, mask_spectra)
     covariance = narrow_kernel_covariance(
         ("T", "g"),
         ("T", "g"),
@@ -212,34 +217,3 @@ def _check_scale(temperature: np.ndarray, weight: np.ndarray) -> None:
             DiffaxionWarning,
             stacklevel=3,
         )
-
-
-def _to_lmax(transfer: ArrayLike, lmax: int, name: str) -> np.ndarray:
-    values = np.asarray(transfer, float)
-    if values.ndim == 0:
-        return np.full(lmax + 1, float(values))
-    if values.ndim != 1 or values.size <= lmax:
-        raise DataError(
-            f"{name}: shape {values.shape}, expected values at l = 0 to {lmax} at least"
-        )
-    return values[: lmax + 1]
-
-
-def _model_spectra(
-    model: Mapping[Pair, ArrayLike],
-    fields: Mapping[str, MaskedField],
-    grid: LegendreGrid,
-    mask_spectra: MaskSpectra,
-) -> dict[Pair, np.ndarray]:
-    """Spectra of a model as they appear under the masks, M C/<m_x m_y>."""
-    found = {}
-    for pair in (("T", "T"), ("T", "g"), ("g", "g")):
-        given = model.get(pair, model.get((pair[1], pair[0])))
-        if given is None:
-            raise ConfigurationError(f"model spectra: {pair[0]} x {pair[1]} is missing")
-        cl = _to_lmax(given, grid.lmax, f"model spectrum {pair[0]} x {pair[1]}")
-        a, b = (fields[name].mask for name in pair)
-        mask_cl = mask_spectra.spectrum((a,), (b,))[: grid.lmask + 1]
-        coupled = couple_spectrum(grid, jnp.asarray(mask_cl), jnp.asarray(cl))
-        found[pair] = np.asarray(coupled) / np.mean(a * b)
-    return found

@@ -146,6 +146,7 @@ WITHOUT_CASE: dict[str, str] = {
     "sky.mask_spectrum": "transforms in NumPy, outside jit",
     "sky.masked_alm": "transforms in NumPy, outside jit",
     "sky.measure_cross": "a measurement in NumPy, outside jit",
+    "sky.model_spectra": "labels around couple_spectrum, outside jit",
     "sky.narrow_kernel_covariance": "labels and checks around binned_covariance, outside jit",
     "sky.null_test": "checks in NumPy, outside jit",
     "sky.pad_bins": "multipoles of bins, outside jit",
