@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import ConfigurationError, DataError
-from .healpix_fits import UNSEEN, checked_nside, healpix_nside, without_data
+from .healpix_fits import UNSEEN, checked_nside, healpix_nside, invalid_pixels
 from .healpix_maps import HealpixMap, read_healpix_map
 
 
@@ -71,7 +71,7 @@ def change_nside(sky: HealpixMap, nside: int, method: Literal["mean", "harmonic"
     else:
         raise ConfigurationError(f"method = {method!r}; expected 'mean' or 'harmonic'")
     return HealpixMap(
-        values, ~without_data(values), nside, sky.unit, sky.coordinates, sky.source, report
+        values, ~invalid_pixels(values), nside, sky.unit, sky.coordinates, sky.source, report
     )
 
 

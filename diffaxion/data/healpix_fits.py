@@ -63,7 +63,7 @@ class HealpixColumn:
     facts: dict[str, Any]
 
 
-def without_data(values: np.ndarray) -> np.ndarray:
+def invalid_pixels(values: np.ndarray) -> np.ndarray:
     """Where a map holds no number: NaN, infinite or UNSEEN.
 
     Parameters
@@ -304,7 +304,7 @@ def _pixels(hdu: Any, index: int, nside: int, bad: float | None, path: str | Pat
     if bad is not None and bad > _UNSEEN_BELOW:
         # BAD_DATA is in decimal digits, the data may be float32.
         values[np.abs(values - bad) <= 1e-5 * abs(bad)] = UNSEEN
-    values[without_data(values)] = UNSEEN
+    values[invalid_pixels(values)] = UNSEEN
     if not _explicit(hdu.header):
         if values.size != 12 * nside**2:
             raise DataError(
@@ -385,5 +385,5 @@ def read_healpix_column(
 
         values = np.asarray(healpy.reorder(values, n2r=True))
     return HealpixColumn(
-        values, ~without_data(values), nside, unit, frame_name(stated, path), facts
+        values, ~invalid_pixels(values), nside, unit, frame_name(stated, path), facts
     )

@@ -23,8 +23,8 @@ from .healpix_fits import (
     checked_nside,
     frame_name,
     healpix_nside,
+    invalid_pixels,
     read_healpix_column,
-    without_data,
 )
 from .healpix_write import write_healpix_map
 
@@ -342,7 +342,7 @@ def _plain_mask(path: str | Path, ordering: str | None, coordinates: str | None)
 
 
 def _weights(values: np.ndarray, path: str | Path, what: str) -> np.ndarray:
-    values = np.where(without_data(values), 0.0, values)
+    values = np.where(invalid_pixels(values), 0.0, values)
     bad = (values < 0.0) | (values > 1.0)
     if bad.any():
         raise DataError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..provenance import atomic_write
-from .healpix_fits import UNSEEN, checked_nside, frame_name, without_data
+from .healpix_fits import UNSEEN, checked_nside, frame_name, invalid_pixels
 
 _LETTERS = {"galactic": "G", "equatorial": "C", "ecliptic": "E"}
 
@@ -65,7 +65,7 @@ def write_healpix_map(
     if data.ndim != 1:
         raise DataError(f"{path}: an array of shape {data.shape}; expected one map (npix,)")
     nside = checked_nside(data.size, path)
-    data[without_data(data)] = UNSEEN
+    data[invalid_pixels(data)] = UNSEEN
     # Rows of 1024 pixels, as is the custom.
     width = 1024 if data.size % 1024 == 0 else 1
     form, rows = ("1024D", data.reshape(-1, width)) if width > 1 else ("D", data)

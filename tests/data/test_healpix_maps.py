@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from diffaxion.data.healpix_fits import without_data
+from diffaxion.data.healpix_fits import invalid_pixels
 from diffaxion.data.healpix_maps import (
     UNSEEN,
     healpix_nside,
@@ -90,7 +90,7 @@ def test_units_of_temperature(tmp_path, unit, factor):
     np.testing.assert_allclose(read_healpix_map(path).values, toy_sky(NSIDE), rtol=1e-6)
 
 
-def test_pixels_without_data_are_counted_and_never_scaled(tmp_path):
+def test_pixels_invalid_pixels_are_counted_and_never_scaled(tmp_path):
     """UNSEEN in float32 and NaN; the dipole and the spread are fitted without them."""
     sky = toy_sky(NSIDE, dipole=True) * 1e3
     holes = np.arange(50, 90)
@@ -104,7 +104,7 @@ def test_pixels_without_data_are_counted_and_never_scaled(tmp_path):
     assert np.all(found.values[holes] == UNSEEN)
     assert found.report["dipole"]["amplitude"] == pytest.approx(DIPOLE_K, abs=2e-5)
     assert found.report["spread"] < 0.01
-    np.testing.assert_array_equal(without_data(found.values), ~expected)
+    np.testing.assert_array_equal(invalid_pixels(found.values), ~expected)
     # Another value for missing data, named in the header in decimal digits.
     sky[holes] = -9999.1
     own = write_planck(tmp_path / "own.fits", sky, unit="mK_CMB", BAD_DATA=-9999.1)
@@ -277,7 +277,7 @@ def test_masks_as_distributed(tmp_path):
         read_mask(path, field="BAD")
 
 
-def test_masks_without_data_in_places_and_in_other_frames(tmp_path):
+def test_masks_invalid_pixels_in_places_and_in_other_frames(tmp_path):
     weights = np.full(NPIX, 0.5, np.float32)
     weights[:7], weights[7] = UNSEEN, np.nan
     path = write_map(
