@@ -171,7 +171,10 @@ def _outline(spectrum: FluxSpectrum, signal: str) -> ClusterSpectrum:
     shape = PublishedShape(curve, jnp.ones_like(curve), jnp.ones(()))
     grid = fold_grid(spectrum.low_keV, spectrum.high_keV, 1)
     chosen = shape if signal == "published" else None
-    return ClusterSpectrum(spectrum.target, INSTRUMENT, grid, jnp.zeros(2), chosen, None)
+    drawn = signal == "ensemble"
+    return ClusterSpectrum(
+        spectrum.target, INSTRUMENT, grid, jnp.zeros(2), chosen, None, ensemble=drawn
+    )
 
 
 def check_spectra(world: World, spectra: Sequence[FluxSpectrum], signal: str) -> None:
@@ -184,7 +187,7 @@ def check_spectra(world: World, spectra: Sequence[FluxSpectrum], signal: str) ->
     spectra : sequence of FluxSpectrum
         Data, shape (n,) each [keV].
     signal : str
-        ``published`` or ``anchored``; only the latter needs the effective area.
+        ``published``, ``anchored`` or ``ensemble``; the first needs no effective area.
 
     Returns
     -------
@@ -208,7 +211,7 @@ def check_spectra(world: World, spectra: Sequence[FluxSpectrum], signal: str) ->
     if not targets or len(set(targets)) != len(targets):
         raise ConfigurationError(f"model.targets = {targets}: expected one or more different names")
     area = np.asarray(world.instruments[INSTRUMENT].energy_keV)
-    reach = (float(area[0]), float(area[-1])) if signal == "anchored" else None
+    reach = None if signal == "published" else (float(area[0]), float(area[-1]))
     for spectrum in spectra:
         source = f"spectrum of {spectrum.target}"
         validate_bins(spectrum.low_keV, spectrum.high_keV, reach, source)

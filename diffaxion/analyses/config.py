@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
 from ..errors import ConfigurationError, nearest_names
+from .ensemble_config import EnsembleSection
 from .screening_config import ScreeningSection, screening_section
 
 
@@ -24,7 +25,10 @@ class ModelSection(_Section):
     """What the world is made of."""
 
     targets: list[str] = ["quintuplet", "wd1"]
-    signal: Literal["published", "anchored"] = "published"
+    # TOML files of targets, by name; bundled targets need none.
+    clusters: dict[str, str] = {}
+    signal: Literal["published", "anchored", "ensemble"] = "published"
+    ensemble: EnsembleSection = EnsembleSection()
     field: str = "jf12"
     inner: str = "preset"
     inner_b_z_muG: float | None = None

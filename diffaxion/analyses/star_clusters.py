@@ -20,12 +20,13 @@ from ..environments.galaxy.galaxy import Galaxy
 from ..environments.galaxy.sampled import electron_density
 from ..environments.galaxy.sightline import LinePath, uniform_fractions
 from ..environments.galaxy.turbulent import jf12_turbulence, jf12b_turbulence
-from ..environments.stars.clusters import cluster, target_row
+from ..environments.stars.clusters import Cluster, cluster, target_row
 from ..errors import ConfigurationError, DataError
 from ..likelihoods.gaussian import GaussianPoints, validate_points
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import ClusterSpectrum, PublishedShape
 from ..observables.xray.response import bin_nodes_keV, default_instrument, fold_grid, validate_bins
+from .cluster_ensembles import ensemble_cluster
 from .config import Configuration, ModelSection
 
 INSTRUMENT = "nustar"
@@ -82,7 +83,7 @@ def published_spectrum(target: str) -> FluxSpectrum:
     if float(row["g_curve_GeV"]) <= 0.0:
         raise ConfigurationError(
             f"target {target!r} has no published spectrum (expected bands only); use quintuplet "
-            "or wd1 for limits"
+            "or wd1 for limits, or give data of your own"
         )
     table = load_table("nustar_spectra")
     keep = table["energy_keV"] > float(row["energy_min_keV"])
@@ -200,9 +201,22 @@ def build_world(model: ModelSection) -> World:
     return World(
         Axion(1e-13, 1.0),
         build_galaxy(model),
-        {t: cluster(t) for t in model.targets},
+        {t: _source(model, t) for t in model.targets},
         {INSTRUMENT: default_instrument()},
     )
+
+
+def _source(model: ModelSection, target: str) -> Cluster:
+    """Cluster of a target, with the spectrum of its stars in the mode ``ensemble``."""
+    origin = model.clusters.get(target, target)
+    drawn = model.signal == "ensemble"
+    source = ensemble_cluster(origin, model.ensemble) if drawn else cluster(origin)
+    if source.name != target:
+        raise ConfigurationError(
+            f"model.clusters: {target} = {origin!r}: the file describes {source.name!r}; use the "
+            "same name"
+        )
+    return source
 
 
 @eqx.filter_jit
@@ -266,7 +280,7 @@ def build_probe(
     world : World
         Root tree, for the range of the effective area [keV].
     signal : str
-        ``published`` or ``anchored``.
+        ``published``, ``anchored`` or ``ensemble``.
     fractions : float array, shape (k,)
         Base nodes of the sight line, in units of the distance.
     energies_per_bin : int
@@ -279,17 +293,28 @@ def build_probe(
 
     Raises
     ------
+    ConfigurationError
+        If the mode is ``ensemble`` and the cluster has no spectrum of its own stars.
     ValidityError
-        If a bin leaves the effective area in the mode ``anchored``, or the photoelectric table
-        where there is a hydrogen column.
+        If a bin leaves the effective area (or the energies of the ensemble) in the modes
+        ``anchored`` and ``ensemble``, or the photoelectric table where there is a hydrogen column.
 
     References
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
-    anchored = signal == "anchored"
+    published, drawn = signal == "published", signal == "ensemble"
     area = np.asarray(world.instruments[INSTRUMENT].energy_keV)
-    validate_bins(spectrum.low_keV, spectrum.high_keV, (area[0], area[-1]) if anchored else None)
+    reach = (float(area[0]), float(area[-1]))
+    own = world.clusters[spectrum.target].spectrum
+    if drawn and own is None:
+        raise ConfigurationError(
+            f"signal 'ensemble': {spectrum.target} has no spectrum of its own stars; set "
+            "model.signal = 'ensemble' before the world is built"
+        )
+    if drawn:
+        reach = (max(reach[0], own.range_keV[0]), min(reach[1], own.range_keV[1]))
+    validate_bins(spectrum.low_keV, spectrum.high_keV, None if published else reach)
     absorbed = bool(world.clusters[spectrum.target].column_1e22_cm2 > 0.0)
     if absorbed:
         # Inside compiled code energies outside the photoelectric table would be clamped.
@@ -300,10 +325,11 @@ def build_probe(
         INSTRUMENT,
         fold_grid(spectrum.low_keV, spectrum.high_keV, energies_per_bin),
         fractions,
-        None if anchored else published_shape(spectrum, energies_per_bin),
-        AnchoredShape() if anchored else None,
+        published_shape(spectrum, energies_per_bin) if published else None,
+        AnchoredShape() if signal == "anchored" else None,
         energies_per_bin,
         absorbed,
+        drawn,
     )
 
 

@@ -17,6 +17,7 @@ from .cluster_shape import TILT_PIVOT_KEV
 from .ensemble_spectra import EnsembleSpectra
 
 _QUANTILES = (0.16, 0.5, 0.84)
+Sums = tuple[Array, Array, Array, Array]
 
 
 class LuminosityDraws(eqx.Module):
@@ -153,9 +154,7 @@ def draw_luminosities(
 
 
 @eqx.filter_jit
-def _sum_of_stars(
-    spectra: EnsembleSpectra, weight: Array, u: Array, count: Array
-) -> tuple[Array, Array, Array, Array]:
+def _sum_of_stars(spectra: EnsembleSpectra, weight: Array, u: Array, count: Array) -> Sums:
     """Spectrum, total, flagged and band luminosity of the first ``count`` columns of draws."""
     band = jnp.sum(spectra.bins_erg_s, axis=1)
     flagged = jnp.where(spectra.flagged, band, 0.0)
@@ -164,11 +163,12 @@ def _sum_of_stars(
     last = jnp.max(jnp.where(weight > 0.0, jnp.arange(steps.size), 0))
     chosen = jnp.minimum(jnp.searchsorted(steps, u, side="right"), last)
 
-    def add(sums: tuple[Array, ...], at: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
+    def add(sums: Sums, at: tuple[Array, Array]) -> tuple[Sums, None]:
         # One star of every draw at a time: memory does not grow with the number of stars.
         row, alive = at
         found = (spectra.spectrum[row], spectra.total_erg_s[row], flagged[row], band[row])
-        return tuple(s + alive * x for s, x in zip(sums, found, strict=True)), None
+        a, b, c, d = (s + alive * x for s, x in zip(sums, found, strict=True))
+        return (a, b, c, d), None
 
     d, m = u.shape[0], spectra.energy_keV.size
     empty = (jnp.zeros((d, m)), jnp.zeros(d), jnp.zeros(d), jnp.zeros(d))
@@ -217,7 +217,9 @@ class EnsembleShape(eqx.Module):
     @property
     def range_keV(self) -> tuple[float, float]:
         """Ends of the bins, outside of which the spectrum is not known [keV]."""
-        return float(jnp.exp(self.ln_energy[0])), float(jnp.exp(self.ln_energy[-1]))
+        ends = np.exp(np.asarray(self.ln_energy)[[0, -1]])
+        low, high = np.round(ends, 9)
+        return float(low), float(high)
 
     def __call__(
         self, energy_keV: Float[Array, " e"], tilt: Float[Array, ""] | float = 0.0

@@ -237,6 +237,7 @@ def read_tracks(
     default = folder / "index.csv"
     if index is None and folder.is_dir() and default.is_file():
         index = default
+    runs: list[tuple[str, Path, dict[str, float]]]
     if index is None:
         runs = [(p.name, p, {}) for p in _discover(folder)]
     else:

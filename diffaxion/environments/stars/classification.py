@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from ...data.isotopes import parse_isotope
 from ...data.mesa import MesaHistory
 from ...errors import DataError, unknown_name
 
-RULES = ("paper", "geneva")
 RED_SUPERGIANT = "RSG"
 # Cooler stars without a Wolf-Rayet surface are red supergiants: a core in an envelope.
 LOG_TEFF_COOL = 3.7
@@ -121,6 +120,12 @@ def classify_stars_geneva(
     return name
 
 
+_FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
+    "paper": classify_stars,
+    "geneva": classify_stars_geneva,
+}
+
+
 def _surface(history: MesaHistory, element: str) -> np.ndarray:
     """Surface mass fraction of an element, all its isotopes, shape (n,)."""
     charge, main = _CHARGE[element], _MAIN_ISOTOPE[element]
@@ -171,10 +176,10 @@ def classify_history(
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305; Georgy et al. 2012, A&A 542, A29.
     """
-    if rules not in RULES:
-        raise unknown_name("set of rules", rules, RULES)
+    if rules not in _FUNCTIONS:
+        raise unknown_name("set of rules", rules, _FUNCTIONS)
     chosen = dict(thresholds or {})
-    function = classify_stars if rules == "paper" else classify_stars_geneva
+    function = _FUNCTIONS[rules]
     arguments = inspect.signature(function).parameters.values()
     known = [p.name for p in arguments if p.default is not p.empty]
     for name in chosen:
@@ -182,14 +187,14 @@ def classify_history(
             raise unknown_name(f"threshold of the rules {rules!r}", name, known)
     if rules == "paper":
         surface = [_surface(history, e) for e in ("hydrogen", "carbon", "oxygen")]
-        names = classify_stars(*surface, **chosen)
+        names = function(*surface, **chosen)
     else:
         surface = [_surface(history, e) for e in _CHARGE]
         if history.log_teff is None:
             raise DataError(
                 f"{history.source}: no log_Teff column; it is needed by the rules 'geneva'"
             )
-        names = classify_stars_geneva(history.log_teff, *surface, **chosen)
+        names = function(history.log_teff, *surface, **chosen)
     if history.log_teff is not None:
         names[(names == "none") & (history.log_teff < log_teff_cool)] = RED_SUPERGIANT
     return names

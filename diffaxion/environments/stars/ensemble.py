@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ...constants import KELVIN_TO_KEV, M_SUN_G
 from ...data.mesa_grid import StellarTrack
-from ...errors import ConfigurationError, DataError, unknown_name
+from ...errors import ConfigurationError, DataError
 from .classification import LOG_TEFF_COOL, classify_history
 from .composition import Composition
 from .eddington import LOG_T_C_MAX, EddingtonStar
@@ -118,9 +118,7 @@ def ensemble_of(population: StellarPopulation) -> StellarEnsemble:
     )
 
 
-def _matching(
-    tracks: Sequence[StellarTrack], metallicity: float, tolerance: float
-) -> list[int]:
+def _matching(tracks: Sequence[StellarTrack], metallicity: float, tolerance: float) -> list[int]:
     """Positions of tracks of the cluster's metallicity; those that state none are kept."""
     near = [
         k
@@ -275,12 +273,12 @@ def ensemble_from_tracks(
     # The share of a track is zero where a finer grid surrounds it.
     alive = total[code] > 0.0
     return StellarEnsemble(
-        mass[alive],
-        t_c[alive],
-        fractions[alive],
-        (weights[alive] / total[code[alive]]),
-        remainder_zeta,
-        age[alive],
+        _leaf(mass[alive]),
+        _leaf(t_c[alive]),
+        _leaf(fractions[alive]),
+        _leaf(weights[alive] / total[code[alive]]),
+        _leaf(remainder_zeta),
+        _leaf(age[alive]),
         jnp.asarray(code[alive]),
         jnp.asarray(track_of[alive]),
         jnp.asarray(step[alive]),
@@ -323,9 +321,8 @@ def check_counts(counts: Mapping[str, int], ensemble: StellarEnsemble) -> None:
         if name in sizes:
             continue
         found = ", ".join(f"{k} ({v} steps)" for k, v in sizes.items()) or "none"
-        error = unknown_name("class of stars", name, sizes)
         raise ConfigurationError(
-            f"{error}. {n} {name} stars are counted, but {ensemble.label} has no step of this "
-            f"class inside the window of ages; it has {found}. Take all ages, other rules, or "
-            "more tracks"
+            f"stars.counts: {n} {name} stars are counted, but {ensemble.label} has no step of "
+            f"this class inside the window of ages; it has {found}. Take all ages, other rules, "
+            "more tracks, or other counts"
         )

@@ -8,6 +8,8 @@ number of the model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -197,7 +199,7 @@ def population_of(facts: ClusterDescription) -> PopulationModel:
             f"target {facts.origin}: has no table [population] with age_Myr, metallicity and "
             "rotation; add it (see `diffaxion init FILE --cluster quintuplet`)"
         )
-    return PopulationModel(
+    numbers = (
         born.imf_slope,
         *born.mass_range_Msun,
         born.rotation_mean_km_s,
@@ -206,10 +208,13 @@ def population_of(facts: ClusterDescription) -> PopulationModel:
         born.metallicity,
         *born.age_Myr,
     )
+    return PopulationModel(*(_leaf(x) for x in numbers))
 
 
 def track_shares(
-    model: PopulationModel, mass_Msun: ArrayLike, rotation_km_s: ArrayLike | None = None
+    model: PopulationModel,
+    mass_Msun: ArrayLike | Sequence[float],
+    rotation_km_s: ArrayLike | Sequence[float] | None = None,
 ) -> np.ndarray:
     """Share of the stars at birth for which each track of a grid is the nearest.
 
