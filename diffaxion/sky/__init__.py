@@ -64,6 +64,18 @@ from .masks import (
 )
 from .measure import measure_cross
 from .monopole import WithoutDipole, remove_monopole_dipole
+from .needlet_plan import NeedletPlan, memory_estimate, needlet_plan
+from .needlets import (
+    PAPER_PEAKS,
+    SCALED_PEAKS,
+    cosine_needlets,
+    gaussian_beam,
+    gaussian_needlets,
+    top_hat_needlets,
+)
+from .nilc import needlet_ilc
+from .nilc_result import CleanedMap, ScaleReport, push_through
+from .nilc_settings import NeedletILC
 from .overdensity import Overdensity, counts_to_overdensity
 from .passbands import (
     PLANCK_CHANNELS,
@@ -90,10 +102,14 @@ from .simulation_settings import SKY_COMPONENTS, SkySettings
 from .sky_spectra import CIBShell, SkySpectra, cib_shells, sky_spectra
 from .smoothing import smooth_spectra
 from .toy_sky import SKY_FAULTS, isw_correlation, toy_sky, toy_spectra
+from .transforms import Transforms, get_transforms
+from .weights import constrained_weights
 
 __all__ = [
     "COMPONENTS",
+    "PAPER_PEAKS",
     "PLANCK_CHANNELS",
+    "SCALED_PEAKS",
     "SKY_COMPONENTS",
     "SKY_FAULTS",
     "BandpowerOperators",
@@ -101,6 +117,7 @@ __all__ = [
     "CIBShell",
     "ChannelFacts",
     "Channels",
+    "CleanedMap",
     "CrossMeasurement",
     "Decoupling",
     "Difference",
@@ -110,14 +127,18 @@ __all__ = [
     "LegendreGrid",
     "MaskSpectra",
     "MaskedField",
+    "NeedletILC",
+    "NeedletPlan",
     "NullTest",
     "Overdensity",
     "Passbands",
+    "ScaleReport",
     "ShrunkCovariance",
     "SimulatedSky",
     "SkySettings",
     "SkySpectra",
     "Spectra",
+    "Transforms",
     "WithoutDipole",
     "apodise",
     "bandpower_operators",
@@ -131,6 +152,8 @@ __all__ = [
     "cmb_spectrum",
     "compare_measurements",
     "component_response",
+    "constrained_weights",
+    "cosine_needlets",
     "counts_to_overdensity",
     "couple_rows",
     "couple_spectrum",
@@ -146,6 +169,9 @@ __all__ = [
     "edge_bins",
     "field_spectra",
     "galactic_mask",
+    "gaussian_beam",
+    "gaussian_needlets",
+    "get_transforms",
     "half_gauss_legendre",
     "hartlap_factor",
     "ilc_weights",
@@ -160,10 +186,13 @@ __all__ = [
     "mask_spectrum",
     "masked_alm",
     "measure_cross",
+    "memory_estimate",
     "mixing_matrix",
     "model_spectra",
     "monochromatic",
     "narrow_kernel_covariance",
+    "needlet_ilc",
+    "needlet_plan",
     "null_test",
     "pad_bins",
     "passbands_from_tables",
@@ -172,6 +201,7 @@ __all__ = [
     "planck_passbands",
     "point_source_mask",
     "pseudo_spectrum",
+    "push_through",
     "read_simulated_sky",
     "remove_monopole_dipole",
     "rotate_mask",
@@ -186,6 +216,7 @@ __all__ = [
     "survey_channels",
     "survey_names",
     "synchrotron_response",
+    "top_hat_needlets",
     "toy_sky",
     "toy_spectra",
     "tsz_response",
