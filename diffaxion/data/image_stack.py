@@ -21,6 +21,8 @@ from .sky_grid import SkyGrid
 from .sky_images import box_around
 
 GROUPINGS = ("exposure", "module", "observation", "all")
+SUM_PIXELS_MAX = 1.5
+"""Boxes around one position differ by a pixel in x and in y at most."""
 
 
 @dataclass(frozen=True)
@@ -340,7 +342,7 @@ class ImageStack:
         found = []
         for group in self.groups(by):
             for k in group[1:]:
-                if self.grids[group[0]].distance_pixels(self.grids[k]) > 1.0:
+                if self.grids[group[0]].distance_pixels(self.grids[k]) > SUM_PIXELS_MAX:
                     raise DataError(
                         f"{self.source}: exposures {group[0]} and {k} cannot be summed pixel by "
                         "pixel (turned, or on other boxes): cut them to one region first, keep "

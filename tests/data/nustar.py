@@ -1,6 +1,7 @@
 """Small simulated observations and responses that the tests of the readers share."""
 
 import numpy as np
+from astropy.io import fits
 
 from diffaxion.data import AncillaryResponse, EventList, ImageStack, Redistribution, nustar_grid
 
@@ -73,3 +74,21 @@ def rmf(first_channel=0, scale=1.0):
         EDGES[1:],
         first_channel,
     )
+
+
+def first(folder, kind):
+    """The first file of a kind."""
+    return sorted(folder.glob(f"*_{kind}.img*"))[0]
+
+
+def change(path, **cards):
+    """Change keywords of an image; None removes one, ``pixels`` is applied to the data."""
+    pixels = cards.pop("pixels", None)
+    with fits.open(path, mode="update") as file:
+        for key, value in cards.items():
+            if value is None:
+                del file[0].header[key]
+            else:
+                file[0].header[key] = value
+        if pixels is not None:
+            file[0].data = pixels(file[0].data)
