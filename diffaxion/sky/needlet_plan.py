@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -237,7 +238,7 @@ def memory_estimate(
     *,
     masked: bool = False,
     nside_in: int | None = None,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Peak memory of a run by scale, before anything is done [MiB].
 
     Parameters
@@ -255,7 +256,7 @@ def memory_estimate(
 
     Returns
     -------
-    dict of str to float
+    dict
         ``base_MiB`` (coefficients of all channels and sets), ``input_MiB`` (during the analysis of
         one map), ``scale_MiB`` (list, per scale), ``peak_MiB``.
 
@@ -287,6 +288,6 @@ def memory_estimate(
     return {
         "base_MiB": base / _MIB,
         "input_MiB": reading / _MIB,
-        "scale_MiB": scales,  # type: ignore[dict-item]
+        "scale_MiB": scales,
         "peak_MiB": peak,
     }

@@ -22,6 +22,7 @@ from .needlet_maps import (
     MapLike,
     ScaleWeights,
     Synthesiser,
+    beam_ratios,
     channel_alm,
     channel_reach,
     combine,
@@ -29,10 +30,10 @@ from .needlet_maps import (
 )
 from .needlet_plan import NeedletPlan, memory_estimate, needlet_plan
 from .nilc_cache import ScaleCache, array_digest
-from .nilc_result import CleanedMap, ScaleReport, instrument_of, margin_of, scale_report
+from .nilc_result import CleanedMap, Instrument, ScaleReport, margin_of, scale_report
 from .nilc_settings import Components, NeedletILC, Request, make_requests
 from .transforms import map_nside
-from .weights import pixel_weights, prepare_covariance, square_weights
+from .weights import PixelFactors, pixel_weights, prepare_covariance, square_weights
 
 
 def _checked_mask(mask: np.ndarray | None, nside: int) -> np.ndarray | None:
@@ -122,13 +123,43 @@ def needlet_ilc(
     Delabrouille et al. 2009, arXiv:0807.0773; Remazeilles, Delabrouille & Cardoso 2011,
     arXiv:1006.5599; McCarthy & Hill 2024, arXiv:2307.01043.
     """
+    run = prepare_run(
+        maps,
+        beams,
+        responses,
+        sets,
+        settings,
+        keep=keep,
+        names=names,
+        pixel_windows=pixel_windows,
+        mask=mask,
+        noise=noise,
+        progress=progress,
+    )
+    return run.execute(maps, cache)
+
+
+def prepare_run(
+    maps: Sequence[MapLike],
+    beams: np.ndarray,
+    responses: Mapping[str, np.ndarray],
+    sets: Mapping[str, Components],
+    settings: NeedletILC,
+    *,
+    keep: str,
+    names: Sequence[str] | None = None,
+    pixel_windows: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+    noise: np.ndarray | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Run:
+    """Check all arguments of :func:`needlet_ilc`, and the memory, before any work."""
     if len(maps) != len(beams):
         raise ConfigurationError(f"{len(maps)} maps and {len(beams)} beams: expected one each")
     known = [channel_reach(m) for m in maps]
     reach = [settings.lmax if r is None else min(r, settings.lmax) for r in known]
-    bank = settings.bank()
     plan = needlet_plan(
-        bank,
+        settings.bank(),
         beams,
         settings.nside,
         bias=settings.bias,
@@ -148,18 +179,16 @@ def needlet_ilc(
             )
         total_beams = total_beams * windows
     _check_memory(plan, settings, requests, mask is not None)
-    instrument = instrument_of(
+    instrument = Instrument(
         plan,
-        total_beams,
-        settings.output_beam(),
+        beam_ratios(total_beams, settings.output_beam()),
         mask,
         settings.backend,
         settings.threads,
         settings.iterations,
         settings.variant == "exact",
     )
-    run = _Run(settings, instrument, requests, responses, noise, progress)
-    return run.execute(maps, cache)
+    return Run(settings, instrument, requests, responses, noise, progress)
 
 
 def _check_memory(
@@ -202,7 +231,7 @@ class _Part:
         return cls(found["alm"], weights, valid, float(found["indefinite"]))
 
 
-class _Run:
+class Run:
     """One execution: the state that the scales share."""
 
     def __init__(self, settings, instrument, requests, responses, noise, progress) -> None:
@@ -216,14 +245,10 @@ class _Run:
         self.progress = progress or (lambda done, total, text: None)
 
     def execute(self, maps: Sequence[MapLike], cache: str | Path | None) -> dict[str, CleanedMap]:
-        plan, scales = self.plan, len(self.plan.used)
+        scales = len(self.plan.used)
         steps = len(maps) + scales
-        alms, digests = [], []
-        for i, (source, name) in enumerate(zip(maps, plan.names)):
-            self.progress(i, steps, f"channel {name}")
-            alm = channel_alm(source, name, plan.lmax, self.transforms, self.settings.iterations)
-            alms.append(alm)
-            digests.append(array_digest(alm) if cache is not None else "")
+        alms = self.analyse(maps, steps)
+        digests = [array_digest(a) for a in alms] if cache is not None else []
         store = ScaleCache(cache, self._identity(digests))
         total = self.back.empty(len(self.requests))
         reports: list[list[ScaleReport]] = [[] for _ in self.requests]
@@ -250,6 +275,16 @@ class _Run:
             )
             for k, r in enumerate(self.requests)
         }
+
+    def analyse(self, maps: Sequence[MapLike], steps: int) -> list[np.ndarray]:
+        """Coefficients of all channels, one map in memory at a time."""
+        alms = []
+        for i, (source, name) in enumerate(zip(maps, self.plan.names)):
+            self.progress(i, steps, f"channel {name}")
+            alms.append(
+                channel_alm(source, name, self.plan.lmax, self.transforms, self.settings.iterations)
+            )
+        return alms
 
     def _identity(self, digests: list[str]) -> dict[str, Any]:
         mask = self.instrument.mask
@@ -287,10 +322,8 @@ class _Run:
     def _compute(
         self, scale: int, channels: np.ndarray, alms: list[np.ndarray], wanted: list[int]
     ) -> list[_Part]:
-        plan, nside = self.plan, int(self.plan.nside[scale])
         mask = self.instrument.mask_at(scale)
-        filtered = [needlet_alm(alms[i], plan, scale, self.instrument.ratios[i]) for i in channels]
-        needlets = np.stack([self.transforms.synthesis(a, nside) for a in filtered])
+        filtered, needlets = self.needlets(scale, channels, alms)
         made: dict[int, tuple[ScaleWeights, np.ndarray | None, float]] = {}
         groups: dict[int, list[int]] = {}
         for k in wanted:
@@ -298,36 +331,50 @@ class _Run:
             if matrix.shape[0] == matrix.shape[1]:
                 made[k] = (ScaleWeights(channels, square_weights(matrix)[None]), None, 0.0)
             else:
-                groups.setdefault(self._rule(k, scale), []).append(k)
+                groups.setdefault(self.rule(k, scale), []).append(k)
         for count, members in groups.items():
-            local = LocalSmoothing(
-                plan,
-                scale,
-                self.settings.variant,
-                self.transforms,
-                count,
-                self.settings.iterations,
-                mask,
-            )
-            first, _ = plan.band(scale)
-            packed = local.covariance(local.remove_mean(needlets, filtered, first))
-            factors = prepare_covariance(
-                packed,
-                len(channels),
-                regularise=self.settings.regularise,
-                valid=local.valid,
-                repair=self.settings.variant != "exact",
-                where=f"needlet scale {scale}",
-            )
+            factors, valid = self.covariance(scale, filtered, needlets, mask, count)
             values = pixel_weights(factors, [self.requests[k].responses[scale] for k in members])
             for k, v in zip(members, values):
-                made[k] = (ScaleWeights(channels, v), local.valid, factors.indefinite)
+                made[k] = (ScaleWeights(channels, v), valid, factors.indefinite)
         sets = [made[k][0] for k in wanted]
         y = combine(needlets, sets, mask)
         parts = self.back.coefficients(y, scale, margin_of(sets))
         return [_Part(part, *made[k]) for part, k in zip(parts, wanted)]
 
-    def _rule(self, k: int, scale: int) -> int:
+    def needlets(
+        self, scale: int, channels: np.ndarray, alms: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Coefficients and maps (k, npix) of the channels in use at a scale."""
+        nside, ratios = int(self.plan.nside[scale]), self.instrument.ratios
+        filtered = [needlet_alm(alms[i], self.plan, scale, ratios[i]) for i in channels]
+        return filtered, np.stack([self.transforms.synthesis(a, nside) for a in filtered])
+
+    def covariance(
+        self,
+        scale: int,
+        filtered: list[np.ndarray],
+        needlets: np.ndarray,
+        mask: np.ndarray | None,
+        count: int,
+    ) -> tuple[PixelFactors, np.ndarray | None]:
+        """Covariance around every pixel of a grid, and which of its pixels count."""
+        settings = self.settings
+        local = LocalSmoothing(
+            self.plan, scale, settings.variant, self.transforms, count, settings.iterations, mask
+        )
+        first, _ = self.plan.band(scale)
+        factors = prepare_covariance(
+            local.covariance(local.remove_mean(needlets, filtered, first)),
+            len(needlets),
+            regularise=settings.regularise,
+            valid=local.valid,
+            repair=settings.variant != "exact",
+            where=f"needlet scale {scale}",
+        )
+        return factors, local.valid
+
+    def rule(self, k: int, scale: int) -> int:
         """Number of deprojections in the smoothing rule."""
         if self.settings.smoothing_rule == "common":
             return 0
@@ -346,7 +393,7 @@ class _Run:
             request.components[scale],
             self.responses,
             request.conditions[scale],
-            0.0 if square else float(self.plan.fwhm_deg(self._rule(k, scale))[scale]),
+            0.0 if square else float(self.plan.fwhm_deg(self.rule(k, scale))[scale]),
             part.valid,
             noise,
             part.indefinite,

@@ -21,7 +21,7 @@ def array_digest(values: np.ndarray) -> str:
     """SHA-256 of the type, shape and content of an array."""
     data = np.ascontiguousarray(values)
     digest = hashlib.sha256(f"{data.dtype.str}{data.shape}".encode())
-    digest.update(memoryview(data).cast("B"))
+    digest.update(data.view(np.uint8).data)
     return digest.hexdigest()
 
 

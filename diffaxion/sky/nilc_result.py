@@ -14,7 +14,6 @@ from .needlet_maps import (
     MapLike,
     ScaleWeights,
     Synthesiser,
-    beam_ratios,
     channel_alm,
     combine,
     needlet_alm,
@@ -254,12 +253,47 @@ def push_through(cleaned: CleanedMap | Sequence[CleanedMap], maps: Sequence[MapL
     Remazeilles, Delabrouille & Cardoso 2011, arXiv:1006.5599.
     """
     group = [cleaned] if isinstance(cleaned, CleanedMap) else list(cleaned)
-    instrument = group[0].instrument
-    plan = instrument.plan
     if not all(c.weights for c in group):
         raise ConfigurationError(
             "the weights of this map were not kept: run the ILC with keep_weights=True"
         )
+    total = apply_weights(group[0].instrument, [c.weights for c in group], maps)
+    return total[0] if isinstance(cleaned, CleanedMap) else total
+
+
+def apply_weights(
+    instrument: Instrument,
+    weights: Sequence[Sequence[ScaleWeights]],
+    maps: Sequence[MapLike],
+) -> np.ndarray:
+    """Sum of channels with any weights, also with derivatives of weights.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        Scales, channels and beams.
+    weights : sequence of sequences of ScaleWeights
+        Weights of every scale, for each output; the same channels in all of them.
+    maps : sequence of n arrays
+        As for :func:`push_through`.
+
+    Returns
+    -------
+    complex array, shape (outputs, nalm)
+        Coefficients with the common beam [unit of weights times unit of maps].
+
+    Raises
+    ------
+    ConfigurationError
+        If the number of maps is not that of the channels.
+    DataError
+        If a map is not usable.
+
+    References
+    ----------
+    Remazeilles, Delabrouille & Cardoso 2011, arXiv:1006.5599.
+    """
+    plan = instrument.plan
     if len(maps) != len(plan.names):
         raise ConfigurationError(f"{len(maps)} maps for {len(plan.names)} channels")
     transforms = instrument.transforms
@@ -268,9 +302,9 @@ def push_through(cleaned: CleanedMap | Sequence[CleanedMap], maps: Sequence[MapL
         channel_alm(m, n, plan.lmax, transforms, instrument.iterations)
         for m, n in zip(maps, plan.names)
     ]
-    total = back.empty(len(group))
+    total = back.empty(len(weights))
     for scale in range(len(plan.used)):
-        sets = [c.weights[scale] for c in group]
+        sets = [w[scale] for w in weights]
         needlets = np.stack(
             [
                 transforms.synthesis(
@@ -281,23 +315,9 @@ def push_through(cleaned: CleanedMap | Sequence[CleanedMap], maps: Sequence[MapL
         )
         y = combine(needlets, sets, instrument.mask_at(scale))
         back.add(total, back.coefficients(y, scale, margin_of(sets)))
-    return total[0] if isinstance(cleaned, CleanedMap) else total
+    return total
 
 
 def margin_of(sets: Sequence[ScaleWeights]) -> int:
     """Multipoles by which products with weights reach beyond a filter: those of their grid."""
     return 2 * max(w.grid for w in sets)
-
-
-def instrument_of(
-    plan: NeedletPlan,
-    beams: np.ndarray,
-    common: np.ndarray,
-    mask: np.ndarray | None,
-    backend: str,
-    threads: int,
-    iterations: int,
-    exact: bool,
-) -> Instrument:
-    """Instrument from beams (with pixel windows) and the beam of the output."""
-    return Instrument(plan, beam_ratios(beams, common), mask, backend, threads, iterations, exact)
