@@ -68,6 +68,7 @@ from .screening_run import (
     screening_data,
     toy_covariance,
 )
+from .sky_model import halo_sky_spectra
 from .star_clusters import (
     FluxSpectrum,
     build_galaxy,
@@ -140,6 +141,7 @@ __all__ = [
     "file_data",
     "fit_coupling",
     "forecast_names",
+    "halo_sky_spectra",
     "joint_recipe",
     "joint_world",
     "limit_at_fixed_nuisances",
