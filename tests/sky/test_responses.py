@@ -248,7 +248,7 @@ def test_t_cmb_matters_as_stated():
 
 def test_mixing_matrix_is_differentiable_in_everything():
     """Forward derivatives against central differences, relative to the largest."""
-    names = ("screening", "tsz", "cib", "cib-dbeta", "dust", "synchrotron")
+    names = ("screening", "tsz", "cib-dT")
     bands = planck_passbands(("030", "143", "353", "545"))
 
     @jax.jit
