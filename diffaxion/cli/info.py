@@ -16,24 +16,34 @@ def register(app: typer.Typer) -> None:
 
     @app.command("data")
     def data(as_json: Json = False) -> None:
-        """List the bundled tables with their source, licence and nature.
+        """List the bundled tables with their source, licence and nature, and the targets.
 
         Example: diffaxion data
         """
         import json
 
+        from ..data.cluster_files import BUNDLED_CLUSTERS, load_cluster
         from ..data.registry import load_table, table_names
 
         tables = {name: load_table(name) for name in table_names()}
+        targets = {name: load_cluster(name) for name in BUNDLED_CLUSTERS}
         if as_json:
+            listed = {n: {k: str(v) for k, v in t.meta.items()} for n, t in tables.items()}
             typer.echo(
-                json.dumps({n: {k: str(v) for k, v in t.meta.items()} for n, t in tables.items()})
+                json.dumps(listed | {f"target {n}": t.model_dump() for n, t in targets.items()})
             )
             return
         for name, table in tables.items():
             typer.echo(f"{name}  [{table.meta['nature']}; {table.meta['licence']}]")
             typer.echo(f"    {table.meta['description']}")
             typer.echo(f"    source: {table.meta['source']}")
+        for name, facts in targets.items():
+            counts = ", ".join(f"{n} {c}" for c, n in facts.stars.counts.items())
+            typer.echo(
+                f"target {name}  [{facts.kind}; {facts.label}, "
+                f"{facts.sightline.distance_kpc:g} kpc; {counts}]"
+            )
+            typer.echo(f"    copy and edit it: diffaxion init my.toml --cluster {name}")
 
     @app.command("cite")
     def cite(
@@ -72,16 +82,28 @@ def register(app: typer.Typer) -> None:
         configuration: Annotated[
             str, typer.Option("--configuration", help="joint, xray or screening.")
         ] = "joint",
+        cluster: Annotated[
+            str | None,
+            typer.Option(
+                "--cluster", help="A target instead: quintuplet, wd1, arches or betelgeuse."
+            ),
+        ] = None,
     ) -> None:
-        """Write a bundled configuration to a file, to be edited.
+        """Write a bundled configuration, or the description of a target, to be edited.
 
         Example: diffaxion init my.toml --configuration xray
+
+        Example: diffaxion init my-cluster.toml --cluster quintuplet
         """
         from ..analyses.config import default_configuration_text
+        from ..data.cluster_files import cluster_text
         from ..provenance import atomic_write
 
-        text = default_configuration_text(configuration)
+        text = (
+            default_configuration_text(configuration) if cluster is None else cluster_text(cluster)
+        )
         if Path(path).exists():
             raise OutputExistsError(f"{path} exists already: choose another name or remove it")
         atomic_write(path, text)
-        typer.echo(f"wrote {path}; run it with: diffaxion joint {path}")
+        use = "joint" if cluster is None else "predict luminosity --cluster"
+        typer.echo(f"wrote {path}; run it with: diffaxion {use} {path}")

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         signal: Annotated[
             str | None,
-            typer.Option("--signal", help="published or anchored [default: configured]."),
+            typer.Option("--signal", help="published, anchored or ensemble [default: configured]."),
         ] = None,
         masses: Annotated[
             str | None,
@@ -58,7 +58,11 @@ def register(app: typer.Typer) -> None:
         settings = load_configuration(config)
         xray_only = {"likelihoods": LikelihoodsSection(xray=True, cmb="none")}
         settings = settings.model_copy(update=xray_only)
-        mode = check_choice("--signal", signal or settings.model.signal, ("published", "anchored"))
+        modes = ("published", "anchored", "ensemble")
+        mode = check_choice("--signal", signal or settings.model.signal, modes)
+        # The world of the mode `ensemble` holds the stars that were drawn.
+        chosen_model = settings.model.model_copy(update={"signal": mode})
+        settings = settings.model_copy(update={"model": chosen_model})
         grid = None if masses is None else parse_masses(masses)
         share = chosen_task(task)
         files = {}

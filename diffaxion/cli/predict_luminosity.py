@@ -1,4 +1,4 @@
-"""``diffaxion predict luminosity``: axion luminosity of one star."""
+"""``diffaxion predict luminosity``: axion luminosity of one star, or of the stars of a target."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigurationError, ValidityError
-from .options import Json, emit, parse_numbers
+from .options import Json, Quiet, Seed, emit, parse_numbers
+from .predict_cluster import parse_thresholds, predict_cluster, show_cluster
 
 # A flag is raised when more than this share of the luminosity comes from outside validity.
 FLAG_SHARE = 0.01
@@ -197,13 +198,93 @@ def register(app: typer.Typer) -> None:
             float | None,
             typer.Option("--zeta-metals", help="Charge weight of metals, if not resolved."),
         ] = None,
+        cluster: Annotated[
+            str | None,
+            typer.Option(
+                "--cluster",
+                metavar="NAME|FILE",
+                help="Target: quintuplet, wd1, arches, betelgeuse or a TOML file; the options "
+                "below choose its stars.",
+            ),
+        ] = None,
+        tracks: Annotated[
+            str | None,
+            typer.Option(
+                "--tracks",
+                metavar="DIR",
+                help="Stellar-evolution runs (MESA folders, MIST tracks) [default: the built-in "
+                "nodes of one 85 Msun track].",
+            ),
+        ] = None,
+        index: Annotated[
+            str | None,
+            typer.Option(
+                "--index",
+                metavar="FILE",
+                help="CSV: run, initial_mass_Msun, initial_rotation_km_s, metallicity "
+                "[default: DIR/index.csv, else the headers].",
+            ),
+        ] = None,
+        structure: Annotated[
+            str, typer.Option("--structure", help="eddington, or profiles: saved ones correct it.")
+        ] = "eddington",
+        weight: Annotated[
+            str, typer.Option("--weight", help="Weight of a time step: time or step.")
+        ] = "time",
+        track_weight: Annotated[
+            str, typer.Option("--track-weight", help="Weight of a track: population or equal.")
+        ] = "population",
+        rules: Annotated[
+            str, typer.Option("--rules", help="Rules of spectral classes: paper or geneva.")
+        ] = "paper",
+        threshold: Annotated[
+            list[str] | None,
+            typer.Option("--threshold", metavar="NAME=VALUE", help="Threshold of the rules."),
+        ] = None,
+        ages: Annotated[
+            str, typer.Option("--ages", help="cluster: the window of the target; all.")
+        ] = "cluster",
+        log_tc_max: Annotated[
+            float | None,
+            typer.Option("--log-tc-max", help="Leave out hotter steps [default: flag above 8.7]."),
+        ] = None,
+        draws: Annotated[int, typer.Option("--draws", help="Draws of the stars.")] = 500,
+        seed: Seed = 1,
+        quiet: Quiet = False,
         as_json: Json = False,
     ) -> None:
-        """Axion luminosity of one star: total, in a band, and mean energy.
+        """Axion luminosity of one star or of a target: total, in a band, and mean energy.
 
         Example: diffaxion predict luminosity --star 30,4e7,H1=0.7:He4=0.28:C12=0.01 --json
+
+        Example: diffaxion predict luminosity --cluster wd1 --tracks runs --ages cluster
         """
         edges = parse_numbers(band, "--band", "keV")
+        chosen = {
+            "tracks": tracks,
+            "index": index,
+            "structure": structure,
+            "weight": weight,
+            "track_weight": track_weight,
+            "rules": rules,
+            "thresholds": parse_thresholds(threshold or []),
+            "ages": ages,
+            "log_t_c_max": log_tc_max,
+            "draws": draws,
+            "seed": seed,
+        }
+        if cluster is not None:
+            if star is not None or band != "10,80":
+                raise ConfigurationError(
+                    "--cluster: takes neither --star nor --band; its band is 10,80 keV"
+                )
+            result = predict_cluster(
+                cluster, coupling, profile, shells, remainder_zeta, zeta_metals, chosen, quiet
+            )
+            show_cluster(result, as_json)
+            return
+        if tracks is not None or index is not None:
+            raise ConfigurationError("--tracks and --index need --cluster NAME|FILE")
         if edges.size != 2:
             raise ConfigurationError(f"--band {band!r}: expected two energies LO,HI [keV]")
         result = predict_luminosity(
