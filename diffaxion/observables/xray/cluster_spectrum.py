@@ -129,8 +129,8 @@ class ClusterSpectrum(eqx.Module):
 
     def ignores(self, path: str) -> bool:
         """Whether a path belongs to a spectrum or area that this mode does not use."""
-        used = any(_related(path, p) for p in self.spectral_paths(self.mode))
-        return not used and any(_related(path, p) for p in self.spectral_paths())
+        used = any(related(path, p) for p in self.spectral_paths(self.mode))
+        return not used and any(related(path, p) for p in self.spectral_paths())
 
     def node_energies_keV(self) -> Float[Array, "n q"]:
         """Energies at which p is evaluated, shape (bins, nodes) [keV]."""
