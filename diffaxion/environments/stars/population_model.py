@@ -211,6 +211,11 @@ def population_of(facts: ClusterDescription) -> PopulationModel:
     return PopulationModel(*(_leaf(x) for x in numbers))
 
 
+@eqx.filter_jit
+def _quantiles(model: PopulationModel, w_mass: Array, w_speed: Array) -> tuple[Array, Array]:
+    return model.initial_mass_Msun(w_mass), model.rotation_km_s(w_speed)
+
+
 def track_shares(
     model: PopulationModel,
     mass_Msun: ArrayLike | Sequence[float],
@@ -252,9 +257,9 @@ def track_shares(
     w_speed = (np.arange(_ROTATION_STEPS) + 0.5) / _ROTATION_STEPS
     if np.ptp(speed) == 0.0:
         w_speed = w_speed[:1]
-    born_mass = np.log(np.asarray(model.initial_mass_Msun(jnp.asarray(w_mass))))
-    born_speed = np.asarray(model.rotation_km_s(jnp.asarray(w_speed)))
-    scale_mass = float(np.log(model.mass_max_Msun / model.mass_min_Msun))
+    births, speeds = _quantiles(model, jnp.asarray(w_mass), jnp.asarray(w_speed))
+    born_mass, born_speed = np.log(np.asarray(births)), np.asarray(speeds)
+    scale_mass = float(np.log(float(model.mass_max_Msun) / float(model.mass_min_Msun)))
     scale_speed = float(model.rotation_sigma_km_s)
     places, same = np.unique(np.stack([np.log(mass), speed]), axis=1, return_inverse=True)
     same = same.ravel()
