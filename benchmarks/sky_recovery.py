@@ -30,12 +30,14 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
+import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
 from diffaxion.provenance import versions
 from diffaxion.sky import (
     SKY_COMPONENTS,
+    Spectra,
     component_response,
     planck_passbands,
     simulate_sky,
@@ -47,13 +49,19 @@ from diffaxion.sky.inpainting import diffusive_inpaint, inpainting_plan
 from diffaxion.sky.masks import galactic_mask
 from diffaxion.sky.measure import measure_cross
 from diffaxion.sky.monopole import remove_monopole_dipole
+from diffaxion.sky.needlets import gaussian_beam
 from diffaxion.sky.nilc import NeedletILC, needlet_ilc
 from diffaxion.sky.pseudo_cl import MaskSpectra
+from diffaxion.sky.random_fields import alm_degrees
 from diffaxion.sky.transforms import get_transforms
 
 SEED = 20241016
 STRENGTHS = (0.0, 3.0, 10.0, 30.0)
-SKIES = {64: 200, 128: 50}
+# Skies by resolution and strength.
+SKIES = {
+    64: {0.0: 200, 3.0: 60, 10.0: 200, 30.0: 60},
+    128: {0.0: 50, 3.0: 16, 10.0: 50, 30.0: 16},
+}
 WIDTH = {64: 14, 128: 24}
 SETS = {"tsz+cib+cib-dbeta": ("tsz", "cib", "cib-dbeta"), "none": ()}
 CIB = {"cib_temperature_K": 24.0, "cib_beta": 1.75}
@@ -64,77 +72,80 @@ RESULTS = Path(__file__).parent / "results"
 FOLDER = Path(__file__).parents[1] / ".cache" / "sky_recovery"
 
 
-def clean(sky, transforms_name):
-    """Cleaned maps of all deprojection sets [uK at 353 GHz]."""
-    valid = galactic_mask(sky.nside, FILLED_DEG) * sky.masks["holes"]
-    plan = inpainting_plan(valid)
-    maps = [remove_monopole_dipole(m, sky.masks["temperature"]).values for m in sky.maps_K]
-    spectra = sky.settings.spectra(**CIB)
+def prepared(sky, maps_K, transforms):
+    """a_lm of maps without monopole and dipole, the plane and holes filled: linear in the maps."""
+    plan = inpainting_plan(galactic_mask(sky.nside, FILLED_DEG) * sky.masks["holes"])
+    flat = [remove_monopole_dipole(m, sky.masks["temperature"]).values for m in maps_K]
+    filled = diffusive_inpaint(np.array(flat), plan)
+    return np.array([transforms.analysis(m, sky.lmax, iterations=3) for m in filled])
+
+
+def responses():
+    """Responses that the cleaning assumes, the screening per uK."""
+    sed = Spectra(**{k: jnp.asarray(v) for k, v in CIB.items()})
     names = ("screening", *SETS["tsz+cib+cib-dbeta"])
-    mixing = {n: np.asarray(component_response(n, BANDS, spectra)) for n in names}
-    mixing["screening"] = 1e-6 * mixing["screening"]
-    settings = NeedletILC.small(sky.nside, backend=transforms_name, keep_weights=False)
-    return needlet_ilc(
-        list(diffusive_inpaint(np.array(maps), plan)), sky.beams(), mixing, SETS, settings
-    )
+    mixing = {n: np.asarray(component_response(n, BANDS, sed)) for n in names}
+    return mixing | {"screening": 1e-6 * mixing["screening"]}
 
 
 def one_sky(nside, index, backend):
-    """Bandpowers, predictions, errors and signal of one sky at all strengths."""
+    """Bandpowers, predictions, errors and signal of one sky at all its strengths.
+
+    Screening is proportional to A, and so is what it adds to the prepared maps: it is drawn and
+    prepared once. Covariances, weights and cleaned maps are made anew at each strength.
+    """
     transforms, bins = get_transforms(backend), linear_bins(WIDTH[nside], 2 * nside)
-    found, shared, masks = {}, None, None
-    for strength in STRENGTHS:
-        spectra, settings = toy_sky(
-            nside, strength, components=SKY_COMPONENTS, sources=SOURCES, **CIB
+    strongest = STRENGTHS[-1]
+    spectra, settings = toy_sky(nside, strongest, components=SKY_COMPONENTS, sources=SOURCES, **CIB)
+    sky = simulate_sky(spectra, BANDS, settings, seed=SEED, index=index)
+    scale = 4.0 * 64 / nside
+    masks = [apodise(sky.masks[k], scale) for k in ("temperature", "galaxies")]
+    shared = MaskSpectra(3 * nside - 1, transforms)
+    total = prepared(sky, sky.maps_K, transforms)
+    screening = prepared(sky, sky.component_maps_K("screening"), transforms)
+    ilc = NeedletILC.small(nside, backend=backend, keep_weights=False)
+
+    def measure(alm):
+        return measure_cross(
+            transforms.synthesis(alm, nside),
+            masks[0],
+            sky.galaxies,
+            masks[1],
+            bins,
+            fwhm_arcmin=settings.common_fwhm_arcmin,
+            lmax=sky.lmax,
+            transforms=transforms,
+            mask_spectra=shared,
         )
-        sky = simulate_sky(spectra, BANDS, settings, seed=SEED, index=index)
-        if masks is None:
-            scale = 4.0 * 64 / nside
-            masks = [apodise(sky.masks[k], scale) for k in ("temperature", "galaxies")]
-            shared = MaskSpectra(3 * nside - 1, transforms)
 
-        def measure(values, sky=sky, masks=masks, shared=shared):
-            return measure_cross(
-                values,
-                masks[0],
-                sky.galaxies,
-                masks[1],
-                bins,
-                fwhm_arcmin=sky.settings.common_fwhm_arcmin,
-                lmax=sky.lmax,
-                transforms=transforms,
-                mask_spectra=shared,
-            )
-
-        for name, cleaned in clean(sky, backend).items():
-            result = measure(cleaned.map())
-            key = f"{strength:g} {name}"
+    found = {"ell": bins.centres()}
+    mixing = responses()
+    cross = spectra.cross("screening", "galaxies") / strongest
+    for strength in STRENGTHS:
+        if index >= SKIES[nside][strength]:
+            continue
+        alms = total - (1.0 - strength / strongest) * screening
+        cleaned = needlet_ilc(list(alms), sky.beams(), mixing, SETS, ilc)
+        for name, one in cleaned.items():
+            result, key = measure(one.alm), f"{strength:g} {name}"
             found[f"{key} bandpowers"] = result.cl_Tg_uK
             found[f"{key} covariance"] = result.cov_uK2
-            found[f"{key} prediction"] = result.predict(spectra.cross("screening", "galaxies"))
-        if strength > 0.0:
-            signal = sky.truth["screening"] * _beam(sky)
-            result = measure(transforms.synthesis(signal, nside))
-            found[f"{strength:g} signal"] = result.cl_Tg_uK
-    return found | {"ell": bins.centres()}
-
-
-def _beam(sky):
-    from diffaxion.sky.needlets import gaussian_beam
-    from diffaxion.sky.random_fields import alm_degrees
-
-    return gaussian_beam(sky.settings.common_fwhm_arcmin, sky.lmax)[alm_degrees(sky.lmax)]
+            found[f"{key} template"] = result.predict(cross)
+    beam = gaussian_beam(settings.common_fwhm_arcmin, sky.lmax)
+    signal = sky.truth["screening"] * beam[alm_degrees(sky.lmax)] / strongest
+    return found | {"signal": measure(signal).cl_Tg_uK}
 
 
 def summary(skies, strength, name):
     """What the skies say about one strength and one set of deprojections."""
     key = f"{strength:g} {name}"
-    d, c, t = (
+    skies = [s for s in skies if f"{key} bandpowers" in s]
+    d, c, shape = (
         np.array([s[f"{key} {what}"] for s in skies])
-        for what in ("bandpowers", "covariance", "prediction")
+        for what in ("bandpowers", "covariance", "template")
     )
     n, bins = d.shape
-    residual, mean_c = d - t, c.mean(axis=0)
+    residual, mean_c = d - strength * shape, c.mean(axis=0)
     mean, measured = residual.mean(axis=0), d.std(axis=0, ddof=1)
     analytic = np.sqrt(np.diag(mean_c))
     chi2 = n * mean @ np.linalg.solve(mean_c, mean)
@@ -153,7 +164,6 @@ def summary(skies, strength, name):
         "mean_analytic_over_measured_error": ratio.mean(),
         "deviation_of_ratio_in_its_errors": (ratio - 1.0) * np.sqrt(2.0 * (n - 1)),
     }
-    shape = np.array([s[f"{STRENGTHS[-1]:g} {name} prediction"] for s in skies]) / STRENGTHS[-1]
     inverse = np.linalg.inv(c)
     weight = np.einsum("ni,nij->nj", shape, inverse)
     sigma = np.einsum("nj,nj->n", weight, shape) ** -0.5
@@ -170,7 +180,7 @@ def summary(skies, strength, name):
     if strength > 0.0:
         # The same random numbers without screening: what is left is the signal and its loss.
         base = np.array([s[f"0 {name} bandpowers"] for s in skies])
-        s = np.array([s[f"{strength:g} signal"] for s in skies])
+        s = strength * np.array([s["signal"] for s in skies])
         loss = np.einsum("nj,nj->n", weight, d - base) / np.einsum("nj,nj->n", weight, s) - 1.0
         size = np.abs(np.einsum("nj,nj->n", weight, s))
         mean_loss = np.average(loss, weights=size)
@@ -218,7 +228,7 @@ def main() -> None:
     record = {}
     for nside in options.nside:
         skies, spent = [], []
-        for index in range(options.skies or SKIES[nside]):
+        for index in range(options.skies or max(SKIES[nside].values())):
             path = options.work / f"{nside}_{index:04d}.npz"
             if not path.exists():
                 start = time.process_time()
