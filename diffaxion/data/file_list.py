@@ -7,6 +7,9 @@
     ra_deg = 266.558
     dec_deg = -28.830
     radius_arcmin = 2.0
+    cluster = "my-cluster.toml"                # optional: facts of a target that is not bundled
+    stars = "stars.csv"                        # optional: ra_deg, dec_deg, class, weight
+    psf = "psf.csv"                            # optional: radial table, or a FITS image
     [reference]                                # optional: align every exposure on this source
     ra_deg = 266.579
     dec_deg = -28.731
@@ -45,7 +48,7 @@ from .sky_position import parse_angle
 FILE_LIST = "observation.toml"
 KEYS = {
     "": ("bins_keV", "nature", "target", "reference", "exclude", "exposures", "provenance"),
-    "target": ("name", "ra_deg", "dec_deg", "radius_arcmin"),
+    "target": ("name", "ra_deg", "dec_deg", "radius_arcmin", "cluster", "stars", "psf"),
     "reference": ("name", "ra_deg", "dec_deg", "radius_arcsec"),
     "exclude": ("name", "ra_deg", "dec_deg", "radius_arcmin"),
     "exposures": (
@@ -60,6 +63,8 @@ KEYS = {
         "offset_arcsec",
     ),
 }
+
+FILES_OF_TARGET = ("cluster", "stars", "psf")
 
 Place = tuple[float, float, float]
 """Right ascension and declination [deg], and a radius [arcmin or arcsec]."""
@@ -94,6 +99,9 @@ class ObservationFiles:
     exclude: tuple[Place, ...] = ()
     name: str = ""
     nature: str = ""
+    cluster: Path | None = None
+    stars: Path | None = None
+    psf: Path | None = None
 
 
 def read_file_list(path: str | Path) -> ObservationFiles:
@@ -107,6 +115,11 @@ def read_file_list(path: str | Path) -> ObservationFiles:
             f"{path}: cannot be read as a list of files ({error}); expected {FILE_LIST}, .npz or "
             ".h5"
         ) from None
+    return parse_file_list(path, content)
+
+
+def parse_file_list(path: Path, content: dict[str, Any]) -> ObservationFiles:
+    """Check a file list that was read, or put together, for a path."""
     _known(path, "", content)
     if "bins_keV" not in content:
         raise DataError(f"{path}: bins_keV is missing")
@@ -121,7 +134,7 @@ def read_file_list(path: str | Path) -> ObservationFiles:
         low,
         high,
         tuple(_exposure(path, k, row, low.size) for k, row in enumerate(rows)),
-        _place(path, "target", target, "radius_arcmin") if target else None,
+        _place(path, "target", target, "radius_arcmin") if _has_place(path, target) else None,
         _place(path, "reference", content["reference"], "radius_arcsec")
         if "reference" in content
         else None,
@@ -131,6 +144,7 @@ def read_file_list(path: str | Path) -> ObservationFiles:
         ),
         str(target.get("name", "")),
         str(nature),
+        *(_file(path, f"[target] {key}", target.get(key, "")) for key in FILES_OF_TARGET),
     )
 
 
@@ -170,6 +184,22 @@ def _place(path: Path, table: str, row: Any, radius: str) -> Place:
     return ra, dec, size
 
 
+def _has_place(path: Path, target: Any) -> bool:
+    """Whether a target says where it is; a name alone leaves that to its description."""
+    _known(path, "target", target)
+    return any(key in target for key in ("ra_deg", "dec_deg", "radius_arcmin"))
+
+
+def _file(path: Path, key: str, value: object) -> Path | None:
+    """An existing file named relative to the list, or None for no name."""
+    if not isinstance(value, str):
+        raise DataError(f"{path}: {key} = {value!r}, expected a file name")
+    found = path.parent / value if value else None
+    if found is not None and not found.is_file():
+        raise DataError(f"{path}: {key} = {value!r}: no such file")
+    return found
+
+
 def _exposure(path: Path, k: int, row: Any, bins: int) -> ExposureFiles:
     _known(path, "exposures", row)
     label = f"{path}: [[exposures]] {k + 1}"
@@ -190,13 +220,7 @@ def _exposure(path: Path, k: int, row: Any, bins: int) -> ExposureFiles:
         return tuple(path.parent / x for x in names)
 
     def one(key: str) -> Path | None:
-        value = row.get(key, "")
-        if not isinstance(value, str):
-            raise DataError(f"{label}: {key} = {value!r}, expected a file name")
-        found = path.parent / value if value else None
-        if found is not None and not found.is_file():
-            raise DataError(f"{label}: {key} = {value!r}: no such file")
-        return found
+        return _file(path, f"[[exposures]] {k + 1}: {key}", row.get(key, ""))
 
     if ("counts" in row) == ("events" in row):
         raise DataError(f"{label}: expected either counts (images) or events (an event list)")

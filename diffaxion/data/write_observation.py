@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def write_observation(
     events: Sequence[EventList] | None = None,
     arf: AncillaryResponse | None = None,
     rmf: Redistribution | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Path:
     """Write images (or event lists), responses and ``observation.toml`` to a folder.
 
@@ -50,6 +51,8 @@ def write_observation(
         Event list of each exposure, written instead of images of counts.
     arf, rmf : AncillaryResponse, Redistribution, optional
         Responses, common to all exposures.
+    files : mapping of str to str, optional
+        Names, in the folder, of the files ``cluster``, ``stars`` and ``psf`` of the target.
 
     Returns
     -------
@@ -74,6 +77,7 @@ def write_observation(
         f"bins_keV = {np.stack([stack.low_keV, stack.high_keV], -1).tolist()}",
         f"nature = {_text(stack.nature)}",
         *_table("target", target, "radius_arcmin", name),
+        *(f"{key} = {_text(value)}" for key, value in (files or {}).items()),
     ]
     if reference is not None:
         lines += _table("reference", reference, "radius_arcsec")
