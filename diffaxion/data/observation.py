@@ -12,8 +12,9 @@ import numpy as np
 
 from ..errors import DataError
 from .alignment import source_offset
+from .discovery import observation_files
 from .events import read_events
-from .file_list import ExposureFiles, ObservationFiles, Place, read_file_list
+from .file_list import ExposureFiles, ObservationFiles, Place
 from .image_stack import ImageStack
 from .image_stack_checks import warn_region
 from .sky_grid import SkyGrid
@@ -41,7 +42,8 @@ def read_image_stack(
     Parameters
     ----------
     path : str or Path
-        ``observation.toml``, a folder that holds it, or one ``.npz`` or ``.h5`` file.
+        ``observation.toml``, a folder that holds it (or files with the names of
+        :mod:`.discovery`), or one ``.npz`` or ``.h5`` file.
     ra_deg, dec_deg, radius_arcmin : float, optional
         Region of interest [deg, arcmin]; the target of the file list by default. A single file
         without a region is taken as it is.
@@ -98,7 +100,7 @@ def read_image_stack(
             stack = stack.aligned(-np.stack(offsets))
         stack = stack if region is None else stack.cut(*region)
     else:
-        files = read_file_list(path)
+        files = observation_files(path)
         region = region or files.target
         if region is None:
             raise DataError(

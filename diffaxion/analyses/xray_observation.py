@@ -1,0 +1,418 @@
+"""Observations of targets as users hold them: read, checked, and put into a world.
+
+A folder holds ``observation.toml`` (or files named as :mod:`diffaxion.data.discovery` says). Which
+target it shows, its stars and its PSF are named there or given by the caller; what neither says is
+taken from the description of the target: region, masks, lowest energy.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from ..data.cluster_files import BUNDLED_CLUSTERS, ClusterDescription, load_cluster
+from ..data.discovery import observation_files
+from ..data.file_list import ObservationFiles, Place
+from ..data.image_stack import ImageStack
+from ..data.observation import read_image_stack
+from ..data.ogip import read_arf, read_rmf
+from ..data.psf_files import read_psf
+from ..data.stack_files import HDF5, NPZ
+from ..data.star_list import read_star_list
+from ..environments.galaxy.sightline import uniform_fractions
+from ..environments.stars.star_field import StarField, central_stars, star_field
+from ..errors import ConfigurationError, DataError, DiffaxionWarning
+from ..observables.world import World
+from ..observables.xray.ogip_response import ogip_instrument
+from ..observables.xray.psf import PointSpread, image_psf, nustar_psf, radial_psf
+from ..observables.xray.response import Instrument
+from .config import Configuration
+from .count_images import Grouping, build_counts, count_images, mean_area_cm2, world_with_images
+from .count_limits import Images
+from .joint_model import joint_world
+from .star_clusters import INSTRUMENT, published_spectrum
+
+_ROI_ARCMIN = 2.0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One folder of data: a target, its images, and what its signal looks like in them.
+
+    Attributes
+    ----------
+    facts : ClusterDescription
+        The target.
+    stack : ImageStack
+        Images in the region of interest, masked.
+    region : (ra_deg, dec_deg, radius_arcmin)
+        Region of interest.
+    stars : StarField
+        Stars [deg].
+    psf : PointSpread
+        Point-spread function.
+    psf_label : str
+        Where the PSF is from.
+    instrument : Instrument or None
+        Mean response of all exposures; None where the data name none.
+    """
+
+    facts: ClusterDescription
+    stack: ImageStack
+    region: Place
+    stars: StarField
+    psf: PointSpread
+    psf_label: str
+    instrument: Instrument | None = None
+
+    @property
+    def target(self) -> str:
+        """Key of the target."""
+        return self.facts.name
+
+
+def read_observation(
+    path: str | Path,
+    *,
+    cluster: str | Path | None = None,
+    stars: str | Path | None = None,
+    psf: str | Path | None = None,
+    radius_arcmin: float | None = None,
+    rebin: int = 1,
+    masked: bool = True,
+    all_energies: bool = False,
+) -> Observation:
+    """Read a folder of NuSTAR data with its target, stars, PSF and responses.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder, ``observation.toml``, or a ``.npz`` or ``.h5`` stack.
+    cluster : str or Path, optional
+        Bundled target or TOML file; the one that the list names by default.
+    stars : str or Path, optional
+        Star list (CSV); by default the one that the list names, else all stars are put at the
+        centre.
+    psf : str or Path, optional
+        Radial table (CSV) or FITS image; by default the one that the list names, else that of
+        NuSTAR.
+    radius_arcmin : float, optional
+        Radius of the region of interest [arcmin].
+    rebin : int
+        Side of blocks of pixels that are joined.
+    masked : bool
+        Leave out the discs of the list and of the description of the target.
+    all_energies : bool
+        Use bins below the lowest energy of the target too.
+
+    Returns
+    -------
+    Observation
+        Ready for :func:`observation_world`.
+
+    Raises
+    ------
+    ConfigurationError
+        If no target is named or it is unknown.
+    DataError
+        If a file is unusable, or no bin is left.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    """
+    path = Path(path)
+    single = path.suffix in NPZ + HDF5
+    files = None if single else observation_files(path)
+    facts = load_cluster(cluster) if cluster is not None else _named_target(path, files)
+    region = _region(facts, files, radius_arcmin)
+    exclude: list[Place] = []
+    if masked:
+        known = facts.nustar.masks if facts.nustar else []
+        exclude = [*(files.exclude if files else ()), *_places(known)]
+    stack = read_image_stack(
+        path,
+        ra_deg=region[0],
+        dec_deg=region[1],
+        radius_arcmin=region[2],
+        rebin=rebin,
+        exclude=exclude,
+    )
+    stack = _analysed(stack, facts, all_energies)
+    stack, instrument = _responses(stack)
+    named = files.stars if files else None
+    found = _stars(facts, stars if stars is not None else named)
+    spread, label = _psf(psf if psf is not None else (files.psf if files else None))
+    return Observation(facts, stack, region, found, spread, label, instrument)
+
+
+def _named_target(path: Path, files: ObservationFiles | None) -> ClusterDescription:
+    if files is not None and files.cluster is not None:
+        return load_cluster(files.cluster)
+    name = files.name if files is not None else ""
+    if name in BUNDLED_CLUSTERS:
+        return load_cluster(name)
+    known = ", ".join(BUNDLED_CLUSTERS)
+    found = f"[target] name = {name!r} is not bundled" if name else "names no target"
+    raise ConfigurationError(
+        f"{path}: {found}; give one of {known} or a TOML file with --cluster, or name the file in "
+        "[target] cluster"
+    )
+
+
+def _region(
+    facts: ClusterDescription, files: ObservationFiles | None, radius_arcmin: float | None
+) -> Place:
+    own = facts.nustar.roi_radius_arcmin if facts.nustar else _ROI_ARCMIN
+    region = (facts.position.ra, facts.position.dec, own)
+    if files is not None and files.target is not None:
+        region = files.target
+    return region if radius_arcmin is None else (region[0], region[1], float(radius_arcmin))
+
+
+def _places(masks: Sequence) -> list[Place]:
+    return [(m.ra, m.dec, m.radius_arcmin) for m in masks]
+
+
+def _analysed(stack: ImageStack, facts: ClusterDescription, all_energies: bool) -> ImageStack:
+    """The stack without bins below the lowest energy of the target."""
+    lowest = facts.nustar.energy_min_keV if facts.nustar else 0.0
+    keep = np.asarray(stack.low_keV) >= lowest - 1e-9
+    if all_energies or keep.all():
+        return stack
+    if not keep.any():
+        raise DataError(
+            f"{stack.source}: all bins start below {lowest:g} keV, the lowest energy of "
+            f"{facts.label}; give --all-energies to use them"
+        )
+    dropped = [f"{a:g}-{b:g}" for a, b in zip(stack.low_keV[~keep], stack.high_keV[~keep])]
+    warnings.warn(
+        f"{stack.source}: bins {', '.join(dropped)} keV are left out: {facts.label} is analysed "
+        f"above {lowest:g} keV only (--all-energies uses them)",
+        DiffaxionWarning,
+        stacklevel=3,
+    )
+    return replace(
+        stack,
+        counts=stack.counts[keep],
+        exposure=stack.exposure[keep],
+        background=stack.background[keep],
+        low_keV=stack.low_keV[keep],
+        high_keV=stack.high_keV[keep],
+    )
+
+
+def _stars(facts: ClusterDescription, path: str | Path | None) -> StarField:
+    if path is None:
+        return central_stars(facts.position.ra, facts.position.dec, facts.label)
+    rows = read_star_list(path)
+    return star_field(rows.ra_deg, rows.dec_deg, rows.weight, f"star list {Path(path).name}")
+
+
+def _psf(path: str | Path | None) -> tuple[PointSpread, str]:
+    if path is None:
+        found = nustar_psf()
+        return found, f"two components, {found.label}"
+    given = read_psf(path)
+    if given.radius_arcsec is not None:
+        return radial_psf(given.radius_arcsec, given.density, source=given.source), given.source
+    return image_psf(given.density, given.pixel_arcsec, source=given.source), given.source
+
+
+def _responses(stack: ImageStack) -> tuple[ImageStack, Instrument | None]:
+    """Mean response of all exposures; the exposures take up how each differs from the mean."""
+    named = [x is not None for x in (*stack.arf, *stack.rmf)]
+    if not any(named):
+        return stack, None
+    n, low, high = stack.n_exposures, stack.low_keV, stack.high_keV
+    if not all(named[:n]) or any(named[n:]) != all(named[n:]):
+        raise DataError(
+            f"{stack.source}: some exposures name an ARF or an RMF and others do not; name them "
+            "for all exposures or for none"
+        )
+    parts = []
+    cache: dict[tuple, Instrument] = {}
+    for pair in zip(stack.arf, stack.rmf, strict=True):
+        if pair not in cache:
+            arf = read_arf(pair[0])
+            if pair[1] is not None:
+                cache[pair] = ogip_instrument(arf, read_rmf(pair[1]), low, high)
+            else:
+                middle = 0.5 * (arf.low_keV + arf.high_keV)
+                cache[pair] = Instrument(
+                    jnp.asarray(middle), jnp.asarray(arf.area_cm2), label=str(arf.source)
+                )
+        parts.append(cache[pair])
+    first = parts[0]
+    if any(not _same_energies(first, p) for p in parts):
+        raise DataError(f"{stack.source}: responses of the exposures have different energies")
+    inside = np.where(stack.mask, stack.exposure[0], 0.0)
+    share = inside.sum(axis=(1, 2)) / inside.sum()
+    label = ", ".join(dict.fromkeys(p.label for p in parts))
+    mean = replace(
+        first,
+        area_cm2=sum(w * p.area_cm2 for w, p in zip(share, parts, strict=True)),
+        label=label,
+    )
+    if first.matrix is not None and np.size(first.matrix):
+        mean = replace(mean, matrix=sum(w * p.matrix for w, p in zip(share, parts, strict=True)))
+    if stack.exposure_unit != "s":
+        return stack, mean
+    common = mean_area_cm2(mean, low, high)
+    ratio = np.stack([mean_area_cm2(p, low, high) / common for p in parts], axis=1)
+    return replace(stack, exposure=stack.exposure * ratio[:, :, None, None]), mean
+
+
+def _same_energies(a: Instrument, b: Instrument) -> bool:
+    return a.energy_keV.shape == b.energy_keV.shape and bool(
+        jnp.allclose(a.energy_keV, b.energy_keV)
+    )
+
+
+def observation_settings(
+    settings: Configuration, observations: Sequence[Observation], signal: str | None = None
+) -> Configuration:
+    """A configuration whose targets are those of observations, with X rays only.
+
+    Parameters
+    ----------
+    settings : Configuration
+        Fields, densities, numerics, priors.
+    observations : sequence of Observation
+        Data.
+    signal : str, optional
+        ``anchored`` (default), ``ensemble`` or ``published``.
+
+    Returns
+    -------
+    Configuration
+        A copy.
+
+    Raises
+    ------
+    ConfigurationError
+        If two descriptions of one target differ.
+
+    References
+    ----------
+    None: configuration.
+    """
+    origins: dict[str, str] = {}
+    for one in observations:
+        before = origins.setdefault(one.target, one.facts.origin)
+        if before != one.facts.origin:
+            raise ConfigurationError(
+                f"target {one.target!r} is described by {before} and by {one.facts.origin}; use "
+                "one description, or other names"
+            )
+    model = settings.model.model_copy(
+        update={"targets": [*origins], "clusters": origins, "signal": signal or "anchored"}
+    )
+    data = settings.likelihoods.model_copy(update={"xray": True, "cmb": "none"})
+    return settings.model_copy(update={"model": model, "likelihoods": data})
+
+
+def observation_world(
+    settings: Configuration, observations: Sequence[Observation], by: Grouping = "all"
+) -> tuple[World, list[Images]]:
+    """World, forward models and counts of observations.
+
+    Parameters
+    ----------
+    settings : Configuration
+        Of :func:`observation_settings`.
+    observations : sequence of Observation
+        Data; several of one target share its stars.
+    by : {"exposure", "module", "observation", "all"}
+        What has a background of its own.
+
+    Returns
+    -------
+    world : World
+        Root tree with targets, stars, PSF and responses.
+    images : list of (ClusterCounts, TemplatePoisson)
+        One per observation.
+
+    Raises
+    ------
+    ConfigurationError
+        If a target has no axion luminosity, or two observations of it have different stars.
+    DataError
+        If counts and templates do not fit.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    """
+    world, found = joint_world(settings), []
+    mode = settings.model.signal
+    numerics = settings.numerics
+    for one in observations:
+        _check_signal(one, mode)
+        known = world.stars.get(one.target)
+        if known is not None and not _same_stars(known, one.stars):
+            raise ConfigurationError(
+                f"target {one.target!r}: observations name different stars; give one list with "
+                "--stars"
+            )
+        world, name = _with_instrument(world, one)
+        ra, dec, _ = one.region
+        images = count_images(one.stack, ra, dec, by)
+        world = world_with_images(world, one.target, images, one.stars, one.psf, name)
+        found.append(
+            build_counts(
+                images,
+                world,
+                one.target,
+                uniform_fractions(numerics.nodes),
+                signal=mode,
+                curve=_published_curve(one) if mode == "published" else None,
+                energies_per_bin=numerics.energies_per_bin,
+                instrument=name,
+            )
+        )
+    return world, found
+
+
+def _check_signal(one: Observation, mode: str) -> None:
+    if mode == "anchored" and one.facts.luminosity is None:
+        raise ConfigurationError(
+            f"target {one.facts.origin}: no axion luminosity is known; add a table [luminosity] to "
+            "its description, or use --signal ensemble"
+        )
+
+
+def _same_stars(a: StarField, b: StarField) -> bool:
+    pairs = [(a.ra_deg, b.ra_deg), (a.dec_deg, b.dec_deg), (a.weights, b.weights)]
+    return all(x.shape == y.shape and bool(jnp.all(x == y)) for x, y in pairs)
+
+
+def _with_instrument(world: World, one: Observation) -> tuple[World, str]:
+    """The world with the response of an observation, and the key of the latter."""
+    default = one.instrument is None
+    if default and eqx.tree_equal(one.psf, world.psf.get(INSTRUMENT, nustar_psf())):
+        return world, INSTRUMENT
+    keys = (f"{INSTRUMENT}_{one.target}{k or ''}" for k in range(len(world.instruments) + 1))
+    name = next(k for k in keys if k not in world.instruments)
+    own = world.instruments[INSTRUMENT] if one.instrument is None else one.instrument
+    return replace(world, instruments={**world.instruments, name: own}), name
+
+
+def _published_curve(one: Observation) -> np.ndarray:
+    """Published signal per unit a in the bins of an observation."""
+    known = published_spectrum(one.target)
+    low, high = one.stack.low_keV, one.stack.high_keV
+    if low.shape != known.low_keV.shape or not np.allclose(
+        [low, high], [known.low_keV, known.high_keV]
+    ):
+        raise DataError(
+            f"{one.stack.source}: its bins are not the {known.low_keV.size} bins of 5 keV of the "
+            f"published signal curve of {one.target}; use --signal anchored"
+        )
+    return np.asarray(known.curve)
