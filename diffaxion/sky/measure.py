@@ -99,7 +99,7 @@ def measure_cross(
     regularise : float, optional
         See :func:`~diffaxion.sky.covariance_estimates.check_covariance`.
     iterations : int
-        Corrections of the analysis.
+        Corrections of the analysis of the maps.
     transforms : Transforms, optional
         From :func:`~diffaxion.sky.transforms.get_transforms`; default healpy.
     mask_spectra : MaskSpectra, optional
@@ -143,7 +143,7 @@ def measure_cross(
     check_bins(bins, lmax, nside)
     if mask_spectra is None:
         lmask = min(2 * lmax, 3 * nside - 1) if lmask is None else int(lmask)
-        mask_spectra = MaskSpectra(lmask, backend, iterations)
+        mask_spectra = MaskSpectra(lmask, backend)
     grid = legendre_grid(lmax, mask_spectra.lmask if lmask is None else int(lmask))
 
     fields = {

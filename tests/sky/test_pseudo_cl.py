@@ -11,6 +11,7 @@ from diffaxion.sky import (
     MaskSpectra,
     apodise,
     check_covariance,
+    couple_spectrum,
     coupling_matrix,
     cross_covariance,
     decouple,
@@ -24,6 +25,7 @@ from diffaxion.sky import (
     model_spectra,
     narrow_kernel_covariance,
     null_test,
+    point_source_mask,
     pseudo_spectrum,
     sample_covariance,
     shrink_covariance,
@@ -40,7 +42,7 @@ def reference(shared):
         data = {name: archive[name] for name in archive.files}
     masks = {"a": data["mask1"].astype(float), "b": data["mask2"].astype(float)}
     maps = {"a": data["map1"].astype(float), "b": data["map2"].astype(float)}
-    spectra = MaskSpectra(LMAX)
+    spectra = MaskSpectra(LMAX, iterations=3)
     grid, bins = legendre_grid(LMAX, LMAX), linear_bins(int(data["nlb"]), LMAX)
     mask_cl = spectra.spectrum((masks["a"],), (masks["b"],))
     return data, masks, maps, spectra, grid, mask_cl, decouple(mask_cl, bins, grid)
@@ -83,7 +85,7 @@ def test_spectra_and_covariance_of_the_reference(reference):
 
 
 def test_whole_sky_covariance_is_that_of_knox():
-    """(C_TT C_gg + C_Tg^2)/(2l+1) for each l, 0 between; no sky is lost."""
+    """(C_TT C_gg + C_Tg^2)/(2l+1) for each l, 0 between, to the quadrature of the mask."""
     lmax, ones = 20, np.ones(12 * 16**2)
     grid, bins = legendre_grid(lmax, 8), linear_bins(1, lmax)
     w = mask_spectrum(ones, lmask=8)
@@ -100,7 +102,7 @@ def test_whole_sky_covariance_is_that_of_knox():
         MaskSpectra(8),
     )
     knox = spectra["T", "T"] * spectra["g", "g"] + spectra["T", "g"] ** 2
-    np.testing.assert_allclose(cov, np.diag((knox / (2 * ell + 1))[2:]), atol=1e-8)
+    np.testing.assert_allclose(cov, np.diag((knox / (2 * ell + 1))[2:]), atol=1e-7)
 
 
 @pytest.mark.slow
@@ -278,6 +280,21 @@ def test_what_a_covariance_needs(reference):
         covariance(good, masks={"a": masks["a"]})
     with pytest.raises(ConfigurationError, match="L = 20"):
         covariance(good, mask_spectra=MaskSpectra(20))
+
+
+def test_masks_need_no_iterations():
+    """Bandpowers with spectra of masks from 0 and from 3 corrections: 1e-4 where a mask has sharp
+    holes, 1e-5 where it is apodised. Both are far below the error of any bandpower."""
+    rng = np.random.default_rng(0)
+    latitude = np.degrees(np.arcsin(rng.uniform(-1, 1, 60)))
+    holes = point_source_mask(64, rng.uniform(0, 360, 60), latitude, 120.0)
+    grid, bins = legendre_grid(100, 191), linear_bins(10, 100)
+    cl = 1.0 / (10.0 + np.arange(101.0)) ** 2
+    for mask, limit in ((holes, 2e-4), (apodise(holes, 6.0), 2e-5)):
+        w = [mask_spectrum(mask, iterations=n) for n in (0, 3)]
+        coupled = np.asarray(couple_spectrum(grid, jnp.asarray(w[1]), cl))
+        few, many = (decouple(v, bins, grid).bandpowers(coupled) for v in w)
+        np.testing.assert_allclose(few, many, rtol=limit)
 
 
 def test_transforms_have_their_limits():
