@@ -48,6 +48,8 @@ from .harmonic_ilc import (
     ilc_weights,
     map_spectrum,
 )
+from .harmonic_map import harmonic_clean
+from .ilc_stage import ILCStage, cross_functional, ilc_stage
 from .inpainting import InpaintingPlan, diffusive_inpaint, inpainting_plan
 from .masks import (
     degrade_mask,
@@ -64,6 +66,7 @@ from .masks import (
 )
 from .measure import measure_cross
 from .monopole import WithoutDipole, remove_monopole_dipole
+from .needlet_maps import ScaleWeights
 from .needlet_plan import NeedletPlan, memory_estimate, needlet_plan
 from .needlets import (
     PAPER_PEAKS,
@@ -74,7 +77,7 @@ from .needlets import (
     top_hat_needlets,
 )
 from .nilc import needlet_ilc
-from .nilc_result import CleanedMap, ScaleReport, push_through
+from .nilc_result import CleanedMap, Instrument, ScaleReport, apply_weights, push_through
 from .nilc_settings import NeedletILC
 from .overdensity import Overdensity, counts_to_overdensity
 from .passbands import (
@@ -123,7 +126,9 @@ __all__ = [
     "Difference",
     "Foregrounds",
     "GalacticSky",
+    "ILCStage",
     "InpaintingPlan",
+    "Instrument",
     "LegendreGrid",
     "MaskSpectra",
     "MaskedField",
@@ -133,6 +138,7 @@ __all__ = [
     "Overdensity",
     "Passbands",
     "ScaleReport",
+    "ScaleWeights",
     "ShrunkCovariance",
     "SimulatedSky",
     "SkySettings",
@@ -141,6 +147,7 @@ __all__ = [
     "Transforms",
     "WithoutDipole",
     "apodise",
+    "apply_weights",
     "bandpower_operators",
     "binned_covariance",
     "bundled_simulated_sky",
@@ -161,6 +168,7 @@ __all__ = [
     "coupling_kernel",
     "coupling_matrix",
     "cross_covariance",
+    "cross_functional",
     "decouple",
     "degrade_mask",
     "diffusive_inpaint",
@@ -173,7 +181,9 @@ __all__ = [
     "gaussian_needlets",
     "get_transforms",
     "half_gauss_legendre",
+    "harmonic_clean",
     "hartlap_factor",
+    "ilc_stage",
     "ilc_weights",
     "inpainting_plan",
     "invalid_pixels",

@@ -14,14 +14,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from .needlet_plan import NeedletPlan
+from ..errors import DataError
+from .needlet_plan import BLOCK_BYTES, NeedletPlan
 from .transforms import Transforms, map_nside, scale_alm
-from .weights import pair_index
 
-# Bytes of the maps that are transformed together.
-_BLOCK_BYTES = 32 * 1024**2
 # Share of the kernel that must lie inside the mask for a local covariance to be used.
 _LEAST_INSIDE = 1e-3
+
+
+def checked_mask(mask: np.ndarray | None, nside: int) -> np.ndarray | None:
+    """Mask from 0 to 1 of at least that resolution, else a DataError."""
+    if mask is None:
+        return None
+    found = np.asarray(mask, float)
+    if found.ndim != 1 or map_nside(found.size, "mask") < nside:
+        raise DataError(f"mask of shape {found.shape}: expected a map of nside >= {nside}")
+    if not np.all((found >= 0.0) & (found <= 1.0)) or not found.any():
+        raise DataError("mask: expected values from 0 to 1, not all of them 0")
+    return found
 
 
 def degrade_binary(mask: np.ndarray, nside: int) -> np.ndarray:
@@ -99,39 +109,34 @@ class LocalSmoothing:
         Where the filter begins (``first``) above all multipoles that G keeps, nothing is taken
         away and the maps themselves come back.
         """
-        if self.mask is not None:
-            safe = np.where(self._fine > 0.0, self._fine, 1.0)
-            return np.stack(
-                [
-                    self.mask
-                    * (m - self._map(self._coefficients(self.mask * m), self.nside) / safe)
-                    for m in maps
-                ]
-            )
-        if self.iterations:
-            # Maps of the reference: a round trip through pixels, also where G vanishes.
-            return np.stack([m - self._map(self._coefficients(m), self.nside) for m in maps])
-        if first > self.band:
+        if self.mask is None and not self.iterations and first > self.band:
             return maps
-        return np.stack(
-            [
-                m - self._map(scale_alm(a, self.gain, self.band), self.nside)
-                for m, a in zip(maps, alms)
-            ]
-        )
+        out = np.empty_like(maps)
+        for row, m, a in zip(out, maps, alms):
+            if self.mask is not None:
+                mean = self._map(self._coefficients(self.mask * m), self.nside)
+                mean /= np.where(self._fine > 0.0, self._fine, 1.0)
+            elif self.iterations:
+                # As the reference does: a round trip through pixels, also where G vanishes.
+                mean = self._map(self._coefficients(m), self.nside)
+            else:
+                mean = self._map(scale_alm(a, self.gain, self.band), self.nside)
+            np.subtract(m, mean, out=row)
+        return out if self.mask is None else out * self.mask
 
     def covariance(self, deviations: np.ndarray) -> np.ndarray:
         """Packed lower triangle of C, shape (n (n + 1)/2, 12 grid^2)."""
         n, pixels = deviations.shape
         pairs = [(a, b) for a in range(n) for b in range(a + 1)]
         out = np.empty((len(pairs), 12 * self.grid**2))
-        count = max(1, _BLOCK_BYTES // (8 * pixels))
+        count = max(1, BLOCK_BYTES // (8 * pixels))
         for start in range(0, len(pairs), count):
             chosen = pairs[start : start + count]
-            products = np.stack([deviations[a] * deviations[b] for a, b in chosen])
-            smooth = self._map(self._coefficients(products), self.grid)
-            for row, (a, b) in zip(smooth, chosen):
-                out[pair_index(a, b)] = row
+            products = np.empty((len(chosen), pixels))
+            for row, (a, b) in zip(products, chosen):
+                np.multiply(deviations[a], deviations[b], out=row)
+            # Pairs come in the order of the packed triangle.
+            out[start : start + count] = self._map(self._coefficients(products), self.grid)
         if self.mask is not None:
             out /= np.where(self._coarse > 0.0, self._coarse, 1.0)
         return out

@@ -85,6 +85,14 @@ def needlet_alm(alm: np.ndarray, plan: NeedletPlan, scale: int, ratio: np.ndarra
     return scale_alm(alm, np.where(h > 0.0, h * ratio[: last + 1], 0.0), last)
 
 
+def needlet_maps(alms: Sequence[np.ndarray], nside: int, transforms: Transforms) -> np.ndarray:
+    """Maps of needlet coefficients, shape (k, npix), made one after the other."""
+    out = np.empty((len(alms), 12 * nside**2))
+    for row, alm in zip(out, alms):
+        row[:] = transforms.synthesis(alm, nside)
+    return out
+
+
 def beam_ratios(beams: np.ndarray, common: np.ndarray) -> np.ndarray:
     """common/B_i, 0 where a beam has died, shape (n, lmax + 1)."""
     alive = beams > 0.0
@@ -146,15 +154,19 @@ class Synthesiser:
         self.plan, self.transforms = plan, transforms
         self.iterations, self.exact = iterations, exact
 
+    def top(self, scale: int, margin: int) -> int:
+        """Largest multipole of the analysis of a scale."""
+        _, last = self.plan.band(scale)
+        top = min(self.plan.lmax, 3 * int(self.plan.nside[scale]) - 1)
+        return top if self.exact else min(top, last + margin)
+
     def coefficients(self, maps: np.ndarray, scale: int, margin: int) -> np.ndarray:
         """h_j a_lm of maps (sets, npix), up to the end of the filter.
 
         ``margin`` is by how much products with weights reach beyond the filter.
         """
         _, last = self.plan.band(scale)
-        top = min(self.plan.lmax, 3 * int(self.plan.nside[scale]) - 1)
-        if not self.exact:
-            top = min(top, last + margin)
+        top = self.top(scale, margin)
         h = self.plan.filters[scale, : last + 1]
         return np.stack(
             [

@@ -26,6 +26,10 @@ LEVEL = 1e-3
 # Beyond l = 5.5/sigma the smoothing kernel is below 3e-7, beyond 8.6/sigma below 1e-16.
 BAND, FULL_BAND = 5.5, 8.6
 VARIANTS = ("exact", "smooth", "interpolated", "coarse")
+# Bytes of the products of maps that are transformed together.
+BLOCK_BYTES = 16 * 1024**2
+# Tables of the transforms, and blocks of pixels in the sums.
+_LIBRARY_BYTES = 24 * 1024**2
 _MIB = 1024**2
 
 
@@ -234,12 +238,13 @@ def _check_use(plan: NeedletPlan, beams: np.ndarray) -> None:
 def memory_estimate(
     plan: NeedletPlan,
     variant: str,
-    deprojected: Sequence[int] = (0,),
+    deprojected: Sequence[int | Sequence[int]] = (0,),
     *,
     masked: bool = False,
-    nside_in: int | None = None,
+    rule: str = "common",
+    keep_weights: bool = True,
 ) -> dict[str, Any]:
-    """Peak memory of a run by scale, before anything is done [MiB].
+    """Peak memory of a run beyond that of its input maps, before anything is done [MiB].
 
     Parameters
     ----------
@@ -247,47 +252,54 @@ def memory_estimate(
         Scales and channels.
     variant : str
         exact, smooth, interpolated or coarse.
-    deprojected : sequence of int
-        Number of deprojected components of each set.
+    deprojected : sequence of int, or of sequences of J int
+        Number of deprojected components of each set, or of each set at each scale.
     masked : bool
         Whether a mask enters the covariance.
-    nside_in : int, optional
-        Resolution of the input maps if they are larger than the output.
+    rule : str
+        Smoothing rule, ``common`` or ``per_choice``.
+    keep_weights : bool
+        Whether weights are kept.
 
     Returns
     -------
     dict
-        ``base_MiB`` (coefficients of all channels and sets), ``input_MiB`` (during the analysis of
-        one map), ``scale_MiB`` (list, per scale), ``peak_MiB``.
+        ``base_MiB`` (coefficients of all channels and sets), ``scale_MiB`` (list, per scale),
+        ``kept_MiB`` (weights of all scales), ``peak_MiB``.
 
     References
     ----------
     Counted from the arrays that are alive together.
     """
-    number, sets, lmax = plan.used.shape[1], len(deprojected), plan.lmax
-    alm = 8.0 * (lmax + 1) * (lmax + 2)
+    number, sets, scales = plan.used.shape[1], len(deprojected), len(plan.used)
+    table = np.array([np.broadcast_to(d, scales) for d in deprojected])
+    alm = 8.0 * (plan.lmax + 1) * (plan.lmax + 2)
     pixel = 8.0 * 12.0
-    base = (number + sets) * alm
-    scales = []
+    base = (number + sets) * alm + _LIBRARY_BYTES
+    kept, totals = 0.0, []
     for j, used in enumerate(plan.used):
         n, nside = int(used.sum()), int(plan.nside[j])
-        fine = pixel * nside**2
-        # Needlet maps, the map of each set, and a block of maps under transform with its copies.
-        total = (n + sets + 4) * fine + 2.0 * alm
-        first, _ = plan.band(j)
-        for count in [d for d in set(deprojected) if d + 1 < n][:1]:
-            grid, band = plan.grid(j, variant, count)
+        fine, pairs, first = pixel * nside**2, n * (n + 1) / 2, plan.band(j)[0]
+        held, weights = n * fine, 0.0
+        stages = [held + sets * fine, (sets + 4) * fine + 2.0 * alm]
+        counts = [int(d) for d in table[:, j] if d + 1 < n]
+        for count in sorted(set(counts)):
+            grid, band = plan.grid(j, variant, count if rule == "per_choice" else 0)
             coarse = pixel * grid**2
-            smooth = variant == "exact" or masked or first <= band
-            held = (n if smooth else 0) * fine
-            weights = n * coarse * (1 if variant == "exact" else sets)
-            total += max(held + 0.5 * n * (n + 1) * coarse, 0.5 * n * (n + 1) * coarse + weights)
-        scales.append((base + total) / _MIB)
-    reading = base + 4.0 * pixel * (nside_in or int(plan.nside.max())) ** 2
-    peak = max([*scales, reading / _MIB])
+            means = variant == "exact" or masked or first <= band
+            block = max(fine, min(BLOCK_BYTES, pairs * fine))
+            copies = 4.0 if variant == "exact" else 2.0
+            members = counts.count(count) if rule == "per_choice" else len(counts)
+            stages.append(held * (2 if means else 1) + pairs * coarse + copies * block)
+            weights += members * n * coarse
+            stages.append(held + pairs * coarse)
+            if rule == "common":
+                break
+        totals.append((base + kept + weights + max(stages)) / _MIB)
+        kept += weights if keep_weights else 0.0
     return {
         "base_MiB": base / _MIB,
-        "input_MiB": reading / _MIB,
-        "scale_MiB": scales,
-        "peak_MiB": peak,
+        "scale_MiB": totals,
+        "kept_MiB": kept / _MIB,
+        "peak_MiB": max(totals),
     }

@@ -17,6 +17,7 @@ from .needlet_maps import (
     channel_alm,
     combine,
     needlet_alm,
+    needlet_maps,
 )
 from .needlet_plan import NeedletPlan
 from .transforms import Transforms, get_transforms
@@ -93,6 +94,13 @@ class ScaleReport:
             "responses": self.responses,
             "response_rms": self.response_rms,
         }
+
+
+def noise_power(plan: NeedletPlan, scale: int, ratios: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Variance of white noise in the needlet maps of all channels, shape (n,)."""
+    h = plan.filters[scale]
+    gain = np.where(h > 0.0, h * ratios, 0.0) ** 2
+    return noise**2 * (gain @ (2.0 * np.arange(h.size) + 1.0)) / (4.0 * np.pi)
 
 
 def scale_report(
@@ -305,14 +313,10 @@ def apply_weights(
     total = back.empty(len(weights))
     for scale in range(len(plan.used)):
         sets = [w[scale] for w in weights]
-        needlets = np.stack(
-            [
-                transforms.synthesis(
-                    needlet_alm(alms[i], plan, scale, instrument.ratios[i]), int(plan.nside[scale])
-                )
-                for i in sets[0].channels
-            ]
-        )
+        filtered = [
+            needlet_alm(alms[i], plan, scale, instrument.ratios[i]) for i in sets[0].channels
+        ]
+        needlets = needlet_maps(filtered, int(plan.nside[scale]), transforms)
         y = combine(needlets, sets, instrument.mask_at(scale))
         back.add(total, back.coefficients(y, scale, margin_of(sets)))
     return total

@@ -314,6 +314,37 @@ def pixel_weights(factors: PixelFactors, responses: list[np.ndarray]) -> list[np
     return out
 
 
+def inverse_factors(factors: PixelFactors) -> tuple[np.ndarray, np.ndarray]:
+    """L^-1 (n, n, p) and the inverse pivots (n, p) of a covariance."""
+    n, pixels = factors.root.size, factors.packed.shape[1]
+    low, (_, inverse) = _factor(lambda i, j: factors.packed[pair_index(i, j)], n, np)
+    out = np.zeros((n, n, pixels))
+    for k in range(n):
+        unit = [np.full(pixels, float(i == k)) for i in range(n)]
+        out[:, k] = _forward(low, unit)
+    return out, np.stack(inverse)
+
+
+def solve_rows(
+    inverse: Float[Array, "n n p"],
+    pivots: Float[Array, "n p"],
+    columns: Float[Array, "n c p"],
+    off: Float[Array, "c p"],
+) -> Float[Array, "n p"]:
+    """C^-1 A (A^T C^-1 A)^-1 e_0 with the inverse of the factor at hand.
+
+    Columns marked in ``off`` are zero and do not count.
+    """
+    c = columns.shape[1]
+    half = jnp.einsum("ikp,kcp->icp", inverse, columns)
+    light = half * pivots[:, None]
+    gram = jnp.einsum("iap,ibp->abp", half, light)
+    small, (_, over) = _factor(lambda i, j: gram[i, j] + (off[i] if i == j else 0.0), c, jnp)
+    goal = [jnp.ones_like(off[0])] + [jnp.zeros_like(off[0])] * (c - 1)
+    u = jnp.stack(_backward(small, [g * d for g, d in zip(_forward(small, goal), over)]))
+    return jnp.einsum("ikp,ip->kp", inverse, jnp.einsum("icp,cp->ip", light, u))
+
+
 def _singular(mean: np.ndarray, n: int, where: str) -> str:
     matrix = unpack(mean, n)[..., 0]
     if not np.all(np.isfinite(matrix)):
