@@ -38,6 +38,7 @@ RECORDED_PACKAGES = (
     "numpy",
     "astropy",
     "healpy",
+    "ducc0",
     "h5py",
     "matplotlib",
 )

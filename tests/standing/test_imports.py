@@ -11,6 +11,7 @@ HEAVY = (
     "astropy.io",
     "astropy.table",
     "healpy",
+    "ducc0",
     "h5py",
     "corner",
     "arviz",
