@@ -49,6 +49,16 @@ STRUCTURE_SIGMA_LN = 0.05
 WARNING_SIGMA = 3.0
 WIDEST_LOGNORMAL = 0.7
 Progress = Callable[[str, int, int], None]
+# Choices that mean nothing for the built-in nodes.
+_OF_TRACKS = (
+    "index",
+    "structure",
+    "weight",
+    "track_weight",
+    "rules",
+    "thresholds",
+    "log_t_c_max",
+)
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,13 @@ def _models(
     facts: ClusterDescription, section: EnsembleSection, progress: Progress | None
 ) -> tuple[StellarEnsemble, Sequence[StellarTrack]]:
     if section.tracks is None:
+        plain = EnsembleSection()
+        for key in _OF_TRACKS:
+            if getattr(section, key) != getattr(plain, key):
+                raise ConfigurationError(
+                    f"{key} = {getattr(section, key)!r}: needs tracks; the built-in nodes were "
+                    "classified by the rules 'paper' and weighted by time"
+                )
         return ensemble_of(bundled_population()), ()
     tracks = read_tracks(section.tracks, section.index, _stage(progress, "tracks"))
     needs_ages = section.ages == "cluster"
