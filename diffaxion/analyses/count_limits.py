@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import numpy as np
 
 from ..inference.counts import counts_curve
 from ..inference.limits import Q_95, LimitResult, LimitStatus
+from ..inference.profile import ProfileResult
 from ..likelihoods.poisson import TemplatePoisson
 from ..likelihoods.poisson_merge import merge_empty, merge_similar
 from ..likelihoods.poisson_points import joint_flux_points
@@ -99,7 +100,39 @@ def count_flux(probe: ClusterCounts, points: TemplatePoisson) -> CountFlux:
     return CountFlux(*(np.asarray(x) for x in arrays))
 
 
-def count_limits(
+class CountProfile(NamedTuple):
+    """Profile limits of one target or of all, with the fits behind them.
+
+    Attributes
+    ----------
+    name : str
+        Target, or ``joint``.
+    members : tuple of int
+        Which images take part.
+    results : tuple of ProfileResult
+        One per smoothing width of the field, the middle one to be quoted; masses first.
+    responses : array, shape (k, rows)
+        Counts over the whole PSF per unit a at that width.
+    """
+
+    name: str
+    members: tuple[int, ...]
+    results: tuple[ProfileResult, ...]
+    responses: np.ndarray
+
+    @property
+    def quoted(self) -> ProfileResult:
+        """The fits of the middle width."""
+        return self.results[len(self.results) // 2]
+
+    def scan(self, m_a_eV: np.ndarray, field_structure_above_eV: float = 1e-10) -> MassScan:
+        """The curve of the middle width, and the range over all of them [eV]."""
+        masses = np.asarray(m_a_eV, float)
+        found = [r.limit for r in self.results]
+        return _scan(self.name, masses, found, masses > field_structure_above_eV)
+
+
+def count_profiles(
     world: World,
     images: Sequence[Images],
     m_a_eV: np.ndarray,
@@ -108,8 +141,9 @@ def count_limits(
     q_threshold: float = Q_95,
     smoothing_kpc: Sequence[float] = (0.05, 0.1, 0.2),
     field_structure_above_eV: float = 1e-10,
-) -> list[MassScan]:
-    """95 % limits and expected bands of every target and of the joint fit, from counts.
+    joint: bool = True,
+) -> list[CountProfile]:
+    """Profile likelihoods of every target and of the joint fit, from counts.
 
     Parameters
     ----------
@@ -127,10 +161,12 @@ def count_limits(
         Widths of the field's edges above ``field_structure_above_eV`` [kpc].
     field_structure_above_eV : float
         Mass above which edges of the field model would set the answer [eV].
+    joint : bool
+        Whether several targets are fitted together as well.
 
     Returns
     -------
-    list of MassScan
+    list of CountProfile
         One per target in the order given, then ``joint`` where there are several; shape (k,).
 
     Raises
@@ -151,23 +187,54 @@ def count_limits(
     per_probe = [_responses(p, world, worlds, masses, sharp) for p, _ in images]
     targets = list(dict.fromkeys(p.target for p, _ in images))
     groups = {t: [k for k, (p, _) in enumerate(images) if p.target == t] for t in targets}
-    if len(targets) > 1:
+    if joint and len(targets) > 1:
         groups[JOINT] = list(range(len(images)))
-    scans = []
+    profiles = []
     for name, members in groups.items():
         likelihood, expected = _together([images[k][1] for k in members])
-        found = [
-            counts_curve(
-                likelihood,
-                jnp.concatenate([per_probe[k][w] for k in members], axis=1),
-                q_threshold=q_threshold,
-                bands=bands,
-                expected=expected,
-            ).limit
-            for w in range(widths)
-        ]
-        scans.append(_scan(name, masses, found, ~sharp))
-    return scans
+        rows = [jnp.concatenate([per_probe[k][w] for k in members], axis=1) for w in range(widths)]
+        found = tuple(
+            counts_curve(likelihood, r, q_threshold=q_threshold, bands=bands, expected=expected)
+            for r in rows
+        )
+        profiles.append(CountProfile(name, tuple(members), found, np.asarray(rows[widths // 2])))
+    return profiles
+
+
+def count_limits(
+    world: World, images: Sequence[Images], m_a_eV: np.ndarray, **choices: Any
+) -> list[MassScan]:
+    """95 % limits and expected bands of every target and of the joint fit, from counts.
+
+    Parameters
+    ----------
+    world : World
+        Root tree at its fiducial point.
+    images : sequence of (ClusterCounts, TemplatePoisson)
+        Forward models and counts; several of one target are fitted together.
+    m_a_eV : array, shape (k,)
+        Masses [eV].
+    **choices
+        As :func:`count_profiles`.
+
+    Returns
+    -------
+    list of MassScan
+        One per target in the order given, then ``joint`` where there are several; shape (k,).
+
+    Raises
+    ------
+    ConfigurationError
+        If JAX was switched to float32 after the import.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305; Cowan et al. 2011, arXiv:1007.1727 and
+    arXiv:1105.3166 (power constraint).
+    """
+    above = {k: v for k, v in choices.items() if k == "field_structure_above_eV"}
+    profiles = count_profiles(world, images, m_a_eV, **choices)
+    return [p.scan(m_a_eV, **above) for p in profiles]
 
 
 def _responses(

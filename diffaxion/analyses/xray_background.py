@@ -75,16 +75,56 @@ class BackgroundLevel:
             If a bin is not covered.
         """
         low, high = (np.asarray(x, float) for x in (low_keV, high_keV))
-        ends = np.minimum(high[:, None], self.high_keV)
-        overlap = np.clip(ends - np.maximum(low[:, None], self.low_keV), 0.0, None)
-        short = overlap.sum(axis=1) < (high - low) * (1.0 - 1e-9)
-        if short.any():
-            k = int(np.argmax(short))
-            raise DataError(
-                f"background of {self.origin}: known for {self.low_keV[0]:g}-"
-                f"{self.high_keV[-1]:g} keV, not for the bin {low[k]:g}-{high[k]:g} keV"
-            )
+        overlap = _overlap(low, high, self.low_keV, self.high_keV, self.origin)
         return overlap @ self.brightness
+
+
+def _overlap(
+    low: np.ndarray, high: np.ndarray, known_low: np.ndarray, known_high: np.ndarray, origin: str
+) -> np.ndarray:
+    """Energies that bins share with known ones, shape (m, n) [keV]."""
+    ends = np.minimum(high[:, None], known_high)
+    overlap = np.clip(ends - np.maximum(low[:, None], known_low), 0.0, None)
+    short = overlap.sum(axis=1) < (high - low) * (1.0 - 1e-9)
+    if short.any():
+        k = int(np.argmax(short))
+        raise DataError(
+            f"background of {origin}: known for {known_low[0]:g}-{known_high[-1]:g} keV, not for "
+            f"the bin {low[k]:g}-{high[k]:g} keV"
+        )
+    return overlap
+
+
+def check_background_bins(
+    facts: ClusterDescription, low_keV: ArrayLike, high_keV: ArrayLike
+) -> None:
+    """Refuse bins whose background is not known.
+
+    Parameters
+    ----------
+    facts : ClusterDescription
+        Target.
+    low_keV, high_keV : array, shape (m,)
+        Edges [keV].
+
+    Returns
+    -------
+    None
+        Nothing; known bins pass.
+
+    Raises
+    ------
+    DataError
+        Naming the bin and the energies that are known.
+
+    References
+    ----------
+    None: a validation.
+    """
+    own = facts.nustar is not None and facts.nustar.g_curve_GeV > 0.0
+    known = published_spectrum(facts.name if own else _ELSEWHERE)
+    low, high = (np.asarray(x, float) for x in (low_keV, high_keV))
+    _overlap(low, high, known.low_keV, known.high_keV, f"{facts.label}, from published errors")
 
 
 def background_shape(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import equinox as eqx
@@ -21,7 +21,6 @@ from ..data.discovery import observation_files
 from ..data.file_list import ObservationFiles, Place
 from ..data.image_stack import ImageStack
 from ..data.observation import read_image_stack
-from ..data.ogip import read_arf, read_rmf
 from ..data.psf_files import read_psf
 from ..data.stack_files import HDF5, NPZ
 from ..data.star_list import read_star_list
@@ -29,14 +28,14 @@ from ..environments.galaxy.sightline import uniform_fractions
 from ..environments.stars.star_field import StarField, central_stars, star_field
 from ..errors import ConfigurationError, DataError, DiffaxionWarning
 from ..observables.world import World
-from ..observables.xray.ogip_response import ogip_instrument
 from ..observables.xray.psf import PointSpread, image_psf, nustar_psf, radial_psf
-from ..observables.xray.response import Instrument
+from ..observables.xray.response import validate_bins
 from .config import Configuration
-from .count_images import Grouping, build_counts, count_images, mean_area_cm2, world_with_images
+from .count_images import Grouping, build_counts, count_images, world_with_images
 from .count_limits import Images
 from .joint_model import joint_world
 from .star_clusters import INSTRUMENT, published_spectrum
+from .xray_responses import StackResponse, stack_responses
 
 _ROI_ARCMIN = 2.0
 
@@ -59,8 +58,12 @@ class Observation:
         Point-spread function.
     psf_label : str
         Where the PSF is from.
-    instrument : Instrument or None
+    response : StackResponse or None
         Mean response of all exposures; None where the data name none.
+    exclude : tuple of (ra_deg, dec_deg, radius_arcmin)
+        Masked discs.
+    files : dict of str to Path
+        Files of the target in use: ``cluster``, ``stars``, ``psf``.
     """
 
     facts: ClusterDescription
@@ -69,7 +72,9 @@ class Observation:
     stars: StarField
     psf: PointSpread
     psf_label: str
-    instrument: Instrument | None = None
+    response: StackResponse | None = None
+    exclude: tuple[Place, ...] = ()
+    files: dict[str, Path] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
@@ -145,11 +150,24 @@ def read_observation(
         exclude=exclude,
     )
     stack = _analysed(stack, facts, all_energies)
-    stack, instrument = _responses(stack)
-    named = files.stars if files else None
-    found = _stars(facts, stars if stars is not None else named)
-    spread, label = _psf(psf if psf is not None else (files.psf if files else None))
-    return Observation(facts, stack, region, found, spread, label, instrument)
+    stack, response = stack_responses(stack)
+    used: dict[str, str | Path | None] = {
+        "cluster": None if facts.origin in BUNDLED_CLUSTERS else facts.origin,
+        "stars": stars if stars is not None or files is None else files.stars,
+        "psf": psf if psf is not None or files is None else files.psf,
+    }
+    spread, label = read_psf_model(used["psf"])
+    return Observation(
+        facts,
+        stack,
+        region,
+        _stars(facts, used["stars"]),
+        spread,
+        label,
+        response,
+        tuple(exclude),
+        {key: Path(value) for key, value in used.items() if value is not None},
+    )
 
 
 def _named_target(path: Path, files: ObservationFiles | None) -> ClusterDescription:
@@ -215,7 +233,30 @@ def _stars(facts: ClusterDescription, path: str | Path | None) -> StarField:
     return star_field(rows.ra_deg, rows.dec_deg, rows.weight, f"star list {Path(path).name}")
 
 
-def _psf(path: str | Path | None) -> tuple[PointSpread, str]:
+def read_psf_model(path: str | Path | None) -> tuple[PointSpread, str]:
+    """A PSF of a file, or that of NuSTAR, and where it is from.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        Radial table (CSV: radius_arcsec, density) or FITS image.
+
+    Returns
+    -------
+    psf : PointSpread
+        Normalised to the light that the file holds [arcsec].
+    label : str
+        File, or what the default is.
+
+    Raises
+    ------
+    DataError
+        If the file is unusable.
+
+    References
+    ----------
+    None: a reader.
+    """
     if path is None:
         found = nustar_psf()
         return found, f"two components, {found.label}"
@@ -223,56 +264,6 @@ def _psf(path: str | Path | None) -> tuple[PointSpread, str]:
     if given.radius_arcsec is not None:
         return radial_psf(given.radius_arcsec, given.density, source=given.source), given.source
     return image_psf(given.density, given.pixel_arcsec, source=given.source), given.source
-
-
-def _responses(stack: ImageStack) -> tuple[ImageStack, Instrument | None]:
-    """Mean response of all exposures; the exposures take up how each differs from the mean."""
-    named = [x is not None for x in (*stack.arf, *stack.rmf)]
-    if not any(named):
-        return stack, None
-    n, low, high = stack.n_exposures, stack.low_keV, stack.high_keV
-    if not all(named[:n]) or any(named[n:]) != all(named[n:]):
-        raise DataError(
-            f"{stack.source}: some exposures name an ARF or an RMF and others do not; name them "
-            "for all exposures or for none"
-        )
-    parts = []
-    cache: dict[tuple, Instrument] = {}
-    for pair in zip(stack.arf, stack.rmf, strict=True):
-        if pair not in cache:
-            arf = read_arf(pair[0])
-            if pair[1] is not None:
-                cache[pair] = ogip_instrument(arf, read_rmf(pair[1]), low, high)
-            else:
-                middle = 0.5 * (arf.low_keV + arf.high_keV)
-                cache[pair] = Instrument(
-                    jnp.asarray(middle), jnp.asarray(arf.area_cm2), label=str(arf.source)
-                )
-        parts.append(cache[pair])
-    first = parts[0]
-    if any(not _same_energies(first, p) for p in parts):
-        raise DataError(f"{stack.source}: responses of the exposures have different energies")
-    inside = np.where(stack.mask, stack.exposure[0], 0.0)
-    share = inside.sum(axis=(1, 2)) / inside.sum()
-    label = ", ".join(dict.fromkeys(p.label for p in parts))
-    mean = replace(
-        first,
-        area_cm2=sum(w * p.area_cm2 for w, p in zip(share, parts, strict=True)),
-        label=label,
-    )
-    if first.matrix is not None and np.size(first.matrix):
-        mean = replace(mean, matrix=sum(w * p.matrix for w, p in zip(share, parts, strict=True)))
-    if stack.exposure_unit != "s":
-        return stack, mean
-    common = mean_area_cm2(mean, low, high)
-    ratio = np.stack([mean_area_cm2(p, low, high) / common for p in parts], axis=1)
-    return replace(stack, exposure=stack.exposure * ratio[:, :, None, None]), mean
-
-
-def _same_energies(a: Instrument, b: Instrument) -> bool:
-    return a.energy_keV.shape == b.energy_keV.shape and bool(
-        jnp.allclose(a.energy_keV, b.energy_keV)
-    )
 
 
 def observation_settings(
@@ -318,6 +309,50 @@ def observation_settings(
     return settings.model_copy(update={"model": model, "likelihoods": data})
 
 
+def check_observations(settings: Configuration, observations: Sequence[Observation]) -> None:
+    """Refuse observations whose signal cannot be predicted, before anything is computed.
+
+    Parameters
+    ----------
+    settings : Configuration
+        Of :func:`observation_settings`.
+    observations : sequence of Observation
+        Data.
+
+    Returns
+    -------
+    None
+        Nothing; usable data pass.
+
+    Raises
+    ------
+    ConfigurationError
+        If a target has no axion luminosity, or a name in the configuration is unknown.
+    DataError
+        If bins are not those of the published signal curve in mode ``published``.
+    ValidityError
+        If a bin leaves the effective area.
+
+    References
+    ----------
+    None: a validation.
+    """
+    world, mode = joint_world(settings), settings.model.signal
+    for one in observations:
+        if mode == "anchored" and one.facts.luminosity is None:
+            raise ConfigurationError(
+                f"target {one.facts.origin}: no axion luminosity is known; add a table "
+                "[luminosity] to its description, or use --signal ensemble"
+            )
+        if mode == "published":
+            _published_curve(one)
+            continue
+        found = world.instruments[INSTRUMENT] if one.response is None else one.response.instrument
+        area = np.asarray(found.energy_keV)
+        reach = (float(area[0]), float(area[-1]))
+        validate_bins(one.stack.low_keV, one.stack.high_keV, reach, str(one.stack.source))
+
+
 def observation_world(
     settings: Configuration, observations: Sequence[Observation], by: Grouping = "all"
 ) -> tuple[World, list[Images]]:
@@ -342,7 +377,7 @@ def observation_world(
     Raises
     ------
     ConfigurationError
-        If a target has no axion luminosity, or two observations of it have different stars.
+        If two observations of a target have different stars.
     DataError
         If counts and templates do not fit.
 
@@ -354,7 +389,6 @@ def observation_world(
     mode = settings.model.signal
     numerics = settings.numerics
     for one in observations:
-        _check_signal(one, mode)
         known = world.stars.get(one.target)
         if known is not None and not _same_stars(known, one.stars):
             raise ConfigurationError(
@@ -380,14 +414,6 @@ def observation_world(
     return world, found
 
 
-def _check_signal(one: Observation, mode: str) -> None:
-    if mode == "anchored" and one.facts.luminosity is None:
-        raise ConfigurationError(
-            f"target {one.facts.origin}: no axion luminosity is known; add a table [luminosity] to "
-            "its description, or use --signal ensemble"
-        )
-
-
 def _same_stars(a: StarField, b: StarField) -> bool:
     pairs = [(a.ra_deg, b.ra_deg), (a.dec_deg, b.dec_deg), (a.weights, b.weights)]
     return all(x.shape == y.shape and bool(jnp.all(x == y)) for x, y in pairs)
@@ -395,12 +421,12 @@ def _same_stars(a: StarField, b: StarField) -> bool:
 
 def _with_instrument(world: World, one: Observation) -> tuple[World, str]:
     """The world with the response of an observation, and the key of the latter."""
-    default = one.instrument is None
+    default = one.response is None
     if default and eqx.tree_equal(one.psf, world.psf.get(INSTRUMENT, nustar_psf())):
         return world, INSTRUMENT
     keys = (f"{INSTRUMENT}_{one.target}{k or ''}" for k in range(len(world.instruments) + 1))
     name = next(k for k in keys if k not in world.instruments)
-    own = world.instruments[INSTRUMENT] if one.instrument is None else one.instrument
+    own = world.instruments[INSTRUMENT] if one.response is None else one.response.instrument
     return replace(world, instruments={**world.instruments, name: own}), name
 
 

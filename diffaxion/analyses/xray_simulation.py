@@ -6,8 +6,7 @@ coupling a = (g/1e-12 GeV^-1)^4,
     S_ip = a rate_i dE_i sum_* f_* P(p - x_*) e_i(p),
 
 with the rate of one module over the whole PSF, stars * of share f, the pixel-integrated PSF P and
-the exposure e. Exposures are uniform: no vignetting, no gaps between chips, no stray light, and
-backgrounds known up to their normalisation. Everything made here says that it is simulated.
+the exposure e. Everything made here says that it is simulated.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from jaxtyping import ArrayLike
 from ..constants import G_REF_GEV
 from ..conversion.axion import Axion
 from ..data.cluster_files import ClusterDescription
-from ..data.energy_bins import energy_bins, pi_channels
+from ..data.energy_bins import pi_channels
 from ..data.events import EventList
 from ..data.image_stack import ImageStack
-from ..data.nustar_files import nustar_grid
+from ..data.star_list import StarList
 from ..environments.galaxy.sightline import uniform_fractions
-from ..environments.stars.star_field import StarField
+from ..environments.stars.star_field import StarField, central_stars, star_field
 from ..errors import ConfigurationError, DataError
 from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
@@ -34,186 +33,9 @@ from ..observables.xray.cluster_spectrum import RATE_UNIT
 from ..observables.xray.psf import PointSpread, nustar_psf, pixel_samples
 from ..observables.xray.templates import TangentPlane, star_image
 from .config import Configuration
-from .count_images import mean_area_cm2
+from .joint_model import joint_world
 from .star_clusters import INSTRUMENT, FluxSpectrum, build_probe
-from .xray_background import TILT, background_shape, published_background
-
-DEFAULT_EXPOSURE_KS = 50.0
-_BIN_KEV, _TOP_KEV = 5.0, 80.0
-# Pointings of observations of one target differ by some arcsec; pixels are never on each other.
-_DITHER_ARCSEC = 10.0
-
-
-@dataclass(frozen=True)
-class SimulationPlan:
-    """Choices of a simulated observation, without its target and signal.
-
-    Attributes
-    ----------
-    exposure_ks : float or None
-        Sum over observations and modules [ks]; that of the target by default, else 50.
-    observations : tuple of str
-        Their numbers; those of the target by default.
-    modules : tuple of str
-        ``A`` and ``B``, or one of them.
-    bins_keV : array
-        Edges, or pairs of edges [keV]; 5 keV up to 80 keV from the lowest energy by default.
-    radius_arcmin : float or None
-        Region of interest; that of the target by default [arcmin].
-    half_arcmin : float or None
-        Half the side of the images; 1.6 times the radius by default [arcmin].
-    pixel_factor : int
-        NuSTAR pixels (2.458 arcsec) per side of a pixel.
-    tilt : tuple of two floats
-        Gradient of the background, east and north [per arcmin].
-    background_scale : float
-        Factor on the background.
-    events : bool
-        Whether event lists are written in place of count images; needs ``pixel_factor`` 1.
-    """
-
-    exposure_ks: float | None = None
-    observations: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ("A", "B")
-    bins_keV: ArrayLike | None = None
-    radius_arcmin: float | None = None
-    half_arcmin: float | None = None
-    pixel_factor: int = 1
-    tilt: tuple[float, float] = TILT
-    background_scale: float = 1.0
-    events: bool = False
-
-
-def check_plan(plan: SimulationPlan) -> None:
-    """Refuse choices that mean nothing.
-
-    Parameters
-    ----------
-    plan : SimulationPlan
-        Choices.
-
-    Returns
-    -------
-    None
-        Nothing; usable choices pass.
-
-    Raises
-    ------
-    ConfigurationError
-        Naming the option, the value and what was expected.
-
-    References
-    ----------
-    None: a validation.
-    """
-    for name, unit in (
-        ("exposure_ks", "ks"),
-        ("radius_arcmin", "arcmin"),
-        ("half_arcmin", "arcmin"),
-        ("background_scale", ""),
-    ):
-        value = getattr(plan, name)
-        if value is not None and not (np.isfinite(value) and value > 0.0):
-            raise ConfigurationError(f"{name} = {value:g} {unit}: expected a finite number > 0")
-    if not np.all(np.isfinite(plan.tilt)) or np.hypot(*plan.tilt) > 0.4:
-        raise ConfigurationError(
-            f"tilt = {plan.tilt}: expected a gradient of at most 0.4 per arcmin, for instance "
-            "0.15,0.10"
-        )
-    if plan.pixel_factor < 1 or plan.pixel_factor > 8:
-        raise ConfigurationError(f"pixel factor = {plan.pixel_factor}: expected 1 to 8")
-    if plan.events and plan.pixel_factor != 1:
-        raise ConfigurationError(
-            f"event lists have pixels of NuSTAR's own size; pixel factor = {plan.pixel_factor}, "
-            "expected 1"
-        )
-    if not plan.modules or any(m not in ("A", "B") for m in plan.modules):
-        raise ConfigurationError(f"modules = {plan.modules}: expected A, B or both")
-    if any(not (x.isdigit() and len(x) == 11) for x in plan.observations):
-        raise ConfigurationError(
-            f"observations = {plan.observations}: expected numbers of 11 digits, such as "
-            "40010005001"
-        )
-
-
-def expected_background(
-    facts: ClusterDescription, plan: SimulationPlan | None = None, seed: int = 0
-) -> ImageStack:
-    """An observation without noise and signal: counts are the background itself.
-
-    Parameters
-    ----------
-    facts : ClusterDescription
-        Target.
-    plan : SimulationPlan, optional
-        Choices.
-    seed : int
-        Of the pointings, which differ by some arcsec between observations.
-
-    Returns
-    -------
-    ImageStack
-        Expected counts (``asimov``) of shape (bins, exposures, ny, nx).
-
-    Raises
-    ------
-    ConfigurationError
-        If a choice means nothing.
-    DataError
-        If the brightness of a bin is not known.
-
-    References
-    ----------
-    Dessert, Foster & Safdi 2020, arXiv:2008.03305 (errors that set the brightness).
-    """
-    plan = plan or SimulationPlan()
-    check_plan(plan)
-    seen = facts.nustar
-    low_edge = seen.energy_min_keV if seen else 10.0
-    chosen = plan.bins_keV
-    if chosen is None:
-        chosen = np.arange(low_edge, _TOP_KEV + 0.1, _BIN_KEV)
-    low, high = energy_bins(chosen, "bins")
-    total = plan.exposure_ks or (seen.exposure_ks if seen else 0.0) or DEFAULT_EXPOSURE_KS
-    numbers = plan.observations or tuple(seen.observations if seen else ()) or ("90000000001",)
-    modules = plan.modules
-    n = len(numbers) * len(modules)
-    seconds = 1e3 * total / n
-    radius = plan.radius_arcmin or (seen.roi_radius_arcmin if seen else 2.0)
-    half = plan.half_arcmin or 1.6 * radius
-    ra, dec = facts.position.ra, facts.position.dec
-    factor = plan.pixel_factor
-    step = nustar_grid(ra, dec).pixel_arcsec * factor
-    side = 2 * int(np.ceil(half * 60.0 / step)) + 1
-    least = 60.0 * radius + 1.5 * _DITHER_ARCSEC + 2.0 * step
-    if half * 60.0 < least:
-        raise ConfigurationError(
-            f"half the side of the images is {half:g} arcmin: expected at least "
-            f"{least / 60.0:.2f} for a region of {radius:g} arcmin"
-        )
-    base = nustar_grid(ra, dec, side * factor).rebin(factor)
-    rng = np.random.default_rng([seed, 0])
-    aim = rng.uniform(-_DITHER_ARCSEC, _DITHER_ARCSEC, (len(numbers), 2))
-    grids = tuple(base.shifted(*shift) for shift in aim for _ in modules)
-    level = published_background(facts, plan.tilt)
-    rate = plan.background_scale * level.in_bins(low, high)
-    area = base.pixel_area_arcsec2 / 3600.0
-    shapes = np.stack([background_shape(g, ra, dec, plan.tilt) for g in grids])
-    background = rate[:, None, None, None] * (seconds * area) * shapes
-    return ImageStack(
-        background,
-        np.full(background.shape, seconds),
-        background,
-        low,
-        high,
-        grids,
-        np.full(n, seconds),
-        tuple(f"FPM{m}" for _ in numbers for m in modules),
-        tuple(x for x in numbers for _ in modules),
-        source=f"simulation of {facts.label}",
-        nature=f"simulated: {facts.name}, expected background; {level.origin}",
-        asimov=True,
-    )
+from .xray_plan import SimulationPlan, expected_background
 
 
 def axion_rates(
@@ -313,8 +135,8 @@ def expected_signal(
     for g in stack.grids:
         numbers = (g.ra_deg, g.dec_deg, g.x0, g.y0, g.cd_deg)
         plane = TangentPlane(*(jnp.asarray(v, float) for v in numbers))
-        found = star_image(spread, stars, plane, x, y, jnp.zeros(2), pixel_samples(g.pixel_arcsec))
-        found = np.broadcast_to(np.asarray(found), (stack.n_bins, x.size))
+        share = star_image(spread, stars, plane, x, y, jnp.zeros(2), pixel_samples(g.pixel_arcsec))
+        found = np.broadcast_to(np.asarray(share), (stack.n_bins, x.size))
         images.append(found.reshape(stack.n_bins, *stack.shape))
     return per_second[:, None, None, None] * stack.exposure * np.stack(images, axis=1)
 
@@ -385,16 +207,6 @@ def inject_signal(stack: ImageStack, signal: ArrayLike, seed: int, label: str = 
     return stack.with_counts(stack.counts + drawn, nature=nature)
 
 
-def signal_label(g_GeV: float, m_a_eV: float) -> str:
-    """Coupling and mass as text, for headers [GeV^-1, eV]."""
-    return f"g={g_GeV:.4g}/GeV, m_a={m_a_eV:.4g} eV" if g_GeV > 0.0 else "no signal"
-
-
-def strength_of_coupling(g_GeV: float) -> float:
-    """a = (g/1e-12 GeV^-1)^4 of a coupling [GeV^-1]."""
-    return float((g_GeV / G_REF_GEV) ** 4)
-
-
 def counts_to_events(stack: ImageStack, seed: int) -> list[EventList]:
     """Event lists that have the counts of a stack: one event per count.
 
@@ -449,8 +261,149 @@ def counts_to_events(stack: ImageStack, seed: int) -> list[EventList]:
     return lists
 
 
-def area_of(world: World, stack: ImageStack, instrument: str = INSTRUMENT) -> np.ndarray | None:
-    """Mean effective areas of the bins of a stack whose exposures are in cm^2 s, else None."""
-    if stack.exposure_unit == "s":
-        return None
-    return mean_area_cm2(world.instruments[instrument], stack.low_keV, stack.high_keV)
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated observation and the truth behind it.
+
+    Attributes
+    ----------
+    facts : ClusterDescription
+        Target.
+    stack : ImageStack
+        Counts, exposures and backgrounds.
+    signal : array, shape (bins, exposures, ny, nx), or None
+        Expected counts of the signal.
+    rates : array, shape (bins,), or None
+        Rates at g = 1e-12 GeV^-1 [1e-4 counts s^-1 keV^-1].
+    stars : StarList or None
+        Stars; None puts all at the centre.
+    plan : SimulationPlan
+        Choices.
+    g_GeV, m_a_eV : float
+        Coupling [GeV^-1] and mass [eV].
+    seed : int
+        Seed.
+    """
+
+    facts: ClusterDescription
+    stack: ImageStack
+    signal: np.ndarray | None
+    rates: np.ndarray | None
+    stars: StarList | None
+    plan: SimulationPlan
+    g_GeV: float
+    m_a_eV: float
+    seed: int
+
+
+def stars_of(facts: ClusterDescription, stars: StarList | None) -> StarField:
+    """Stars of a list, or all at the centre of the target [deg]."""
+    if stars is None:
+        return central_stars(facts.position.ra, facts.position.dec, facts.label)
+    return star_field(stars.ra_deg, stars.dec_deg, stars.weight, stars.source)
+
+
+def check_signal(facts: ClusterDescription, g_GeV: float, m_a_eV: float, mode: str) -> None:
+    """Refuse couplings and masses that mean nothing, and a signal of unknown luminosity.
+
+    Parameters
+    ----------
+    facts : ClusterDescription
+        Target.
+    g_GeV, m_a_eV : float
+        Coupling [GeV^-1] and mass [eV].
+    mode : str
+        ``anchored`` needs a published luminosity.
+
+    Returns
+    -------
+    None
+        Nothing; usable numbers pass.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the value and what was expected.
+
+    References
+    ----------
+    None: a validation.
+    """
+    if not 0.0 <= g_GeV < 1e-8:
+        raise ConfigurationError(
+            f"coupling = {g_GeV:g} GeV^-1: expected 0 <= g < 1e-8, for instance 5e-12"
+        )
+    if not (np.isfinite(m_a_eV) and m_a_eV > 0.0):
+        raise ConfigurationError(f"mass = {m_a_eV:g} eV: expected a finite number > 0")
+    if g_GeV > 0.0 and mode == "anchored" and facts.luminosity is None:
+        raise ConfigurationError(
+            f"target {facts.origin}: no axion luminosity is known; add a table [luminosity] to its "
+            "description, or use --signal ensemble"
+        )
+
+
+def simulate_observation(
+    facts: ClusterDescription,
+    settings: Configuration,
+    plan: SimulationPlan | None = None,
+    *,
+    g_GeV: float = 0.0,
+    m_a_eV: float = 1e-13,
+    seed: int = 1,
+    stars: StarList | None = None,
+    psf: PointSpread | None = None,
+) -> Simulation:
+    """Counts of an observation that never took place.
+
+    Parameters
+    ----------
+    facts : ClusterDescription
+        Target.
+    settings : Configuration
+        Field, density, numerics and mode of the signal.
+    plan : SimulationPlan, optional
+        Exposure, pixels, background.
+    g_GeV : float
+        Coupling; 0 for no signal [GeV^-1].
+    m_a_eV : float
+        Mass [eV].
+    seed : int
+        Seed; the background does not depend on the signal.
+    stars : StarList, optional
+        Stars; all at the centre by default.
+    psf : PointSpread, optional
+        PSF; that of NuSTAR by default.
+
+    Returns
+    -------
+    Simulation
+        Stack and truth.
+
+    Raises
+    ------
+    ConfigurationError
+        If a choice means nothing.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    """
+    plan = plan or SimulationPlan()
+    mode = settings.model.signal
+    check_signal(facts, g_GeV, m_a_eV, mode)
+    expected = expected_background(facts, plan, seed)
+    signal = rates = None
+    if g_GeV > 0.0:
+        model = settings.model.model_copy(
+            update={"targets": [facts.name], "clusters": {facts.name: facts.origin}}
+        )
+        data = settings.likelihoods.model_copy(update={"xray": True, "cmb": "none"})
+        own = settings.model_copy(update={"model": model, "likelihoods": data})
+        low, high = expected.low_keV, expected.high_keV
+        rates = axion_rates(joint_world(own), facts.name, low, high, m_a_eV, own)
+        strength = (g_GeV / G_REF_GEV) ** 4
+        signal = expected_signal(expected, strength * rates, stars_of(facts, stars), psf)
+    found = draw_counts(expected, seed, signal)
+    truth = f"g={g_GeV:.4g}/GeV, m_a={m_a_eV:.4g} eV" if g_GeV > 0.0 else "no signal"
+    stack = replace(found, nature=f"simulated: {facts.name}, {truth}, seed {seed}")
+    return Simulation(facts, stack, signal, rates, stars, plan, g_GeV, m_a_eV, seed)

@@ -21,6 +21,7 @@ from . import (
     predict_luminosity,
     predict_screening,
     reproduce,
+    xray,
 )
 
 
@@ -57,6 +58,9 @@ def build_app() -> Callable[..., Any]:
     again = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(again, name="reproduce", help="The papers' numbers and figures.")
     reproduce.register(again)
+    images = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(images, name="xray", help="Images of NuSTAR: simulate, fit, flux points.")
+    xray.register(images)
     checks = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(checks, name="calibrate", help="Calibration by simulated data.")
     calibrate.register(checks)
