@@ -40,7 +40,7 @@ def gaussian_beam(fwhm_arcmin: ArrayLike, lmax: int) -> np.ndarray:
     White & Srednicki 1995, astro-ph/9402037.
     """
     width = np.asarray(fwhm_arcmin, float)[..., None]
-    return np.asarray(_gaussian_beam(np.arange(lmax + 1), width))
+    return np.array(_gaussian_beam(np.arange(lmax + 1), width))
 
 
 def _increasing(values: Sequence[int] | np.ndarray, what: str) -> np.ndarray:
