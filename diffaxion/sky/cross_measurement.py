@@ -84,16 +84,27 @@ class MaskedField:
         Coefficients of map times mask.
     mask : array, shape (npix,)
         Weights.
+    both_alm : complex array, shape ((lmax+1)(lmax+2)/2,)
+        Coefficients of the map times both masks of its measurement.
+    both : array, shape (npix,)
+        Product of both masks.
     """
 
     alm: np.ndarray
     mask: np.ndarray
+    both_alm: np.ndarray
+    both: np.ndarray
 
 
 def field_spectra(
     fields: Mapping[str, MaskedField], *, smooth: bool = True
 ) -> dict[Pair, np.ndarray]:
-    """All coupled spectra of labelled fields over the mean of both masks.
+    """All coupled spectra of labelled fields over the mean of the weights, for covariances.
+
+    Each map is weighted by both masks of its measurement. The power of a cleaned map is not the
+    same everywhere, more of it is left near the Galactic plane, and only where both masks have
+    weight does it scatter the cross-spectrum: its mean under the masks m_a m_b and m_c m_d is what
+    stands in front of Xi[m_a m_c, m_b m_d].
 
     Parameters
     ----------
@@ -120,8 +131,8 @@ def field_spectra(
     found = {}
     for i, a in enumerate(names):
         for b in names[i:]:
-            overlap = np.mean(fields[a].mask * fields[b].mask)
-            coupled = cross_spectrum(fields[a].alm, fields[b].alm)
+            overlap = np.mean(fields[a].both * fields[b].both)
+            coupled = cross_spectrum(fields[a].both_alm, fields[b].both_alm)
             found[a, b] = coupled / overlap if overlap > 0.0 else np.zeros_like(coupled)
     return smooth_spectra(found) if smooth else found
 

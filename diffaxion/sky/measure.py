@@ -146,14 +146,15 @@ def measure_cross(
         mask_spectra = MaskSpectra(lmask, backend)
     grid = legendre_grid(lmax, mask_spectra.lmask if lmask is None else int(lmask))
 
-    fields = {
-        "T": MaskedField(
-            backend.analysis(temperature * weight_T, lmax, iterations=iterations), weight_T
-        ),
-        "g": MaskedField(
-            backend.analysis(galaxies * weight_g, lmax, iterations=iterations), weight_g
-        ),
-    }
+    both = weight_T * weight_g
+
+    def masked(values: np.ndarray, weight: np.ndarray) -> MaskedField:
+        alm, shared = (
+            backend.analysis(values * w, lmax, iterations=iterations) for w in (weight, both)
+        )
+        return MaskedField(alm, weight, shared, both)
+
+    fields = {"T": masked(temperature, weight_T), "g": masked(galaxies, weight_g)}
     transfer = to_lmax(transfer_T, lmax, "transfer_T") * to_lmax(transfer_g, lmax, "transfer_g")
     if remove_beam:
         transfer = transfer * np.asarray(gaussian_beam(np.arange(lmax + 1.0), fwhm_arcmin))

@@ -169,6 +169,15 @@ def test_spectra_in_the_covariance(sky, measured):
         measure(sky, model=model | {("g", "g"): GG[:3]})
 
 
+def test_covariance_sees_the_power_where_both_masks_are(sky, measured):
+    """A map with twice the rms where the galaxies have no weight: the errors do not change."""
+    t, n, g, mask_t, mask_g, spectra = sky
+    assert np.mean(mask_t[mask_g == 0.0]) > 0.05
+    loud = np.where(mask_g > 0.0, 1.0, 2.0)
+    found = measure((loud * t, loud * n, g, mask_t, mask_g, spectra))
+    np.testing.assert_allclose(found.error_uK, measured.error_uK, rtol=1e-6)
+
+
 def test_units(sky):
     """A map in K gives the same; one whose unit is wrong by 1e6 warns, either way."""
     t, n, g, mask_t, mask_g, spectra = sky
