@@ -28,10 +28,12 @@
 
 # %%
 # %matplotlib inline
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 
+from diffaxion.analyses import cluster_ensemble
 from diffaxion.constants import KELVIN_TO_KEV
 from diffaxion.conversion import (
     AnchoredShape,
@@ -187,3 +189,31 @@ plt.show()
 # %% [markdown]
 # Halving the core temperatures makes the spectrum softer. Notebook 3 shows what that does to the
 # limit on the coupling.
+
+# %% [markdown]
+# ## Its stars, drawn from an ensemble
+#
+# Which stars a cluster holds is known by class only. `cluster_ensemble` draws as many stars of each
+# class as the target counts, 500 times, and returns the luminosity, its spread and the spectrum
+# with the leading modes of its uncertainty. Without tracks of your own the stars are those of *one*
+# 85 solar mass track: the result is far below the published luminosity, and so is the spread. With
+# a folder of MESA runs it is `cluster_ensemble("wd1", EnsembleSection(tracks="runs"))`, or
+# `diffaxion predict luminosity --cluster wd1 --tracks runs`.
+
+# %%
+drawn = cluster_ensemble("wd1")
+table = drawn.summary()
+for key in ("made_from", "stars", "band_erg_s", "sigma_ln", "published_erg_s"):
+    print(f"{key:16} {table[key]}")
+
+fig, axes = plt.subplots()
+axes.plot(energy, drawn.shape(energy), label="mean")
+for z in (-1.0, 1.0):
+    moved = eqx.tree_at(lambda s: s.z, drawn.shape, drawn.shape.z.at[0].set(10.0 * z))
+    axes.plot(energy, moved(energy), ls="--", label=f"first mode at {10 * z:+.0f} sigma")
+axes.set_xlim(10.0, 80.0)
+axes.set_xlabel("axion energy $E$ [keV]")
+axes.set_ylabel("spectral shape $S(E)$ [keV$^{-1}$]")
+axes.set_title(f"Westerlund 1, {table['made_from']}")
+axes.legend()
+plt.show()

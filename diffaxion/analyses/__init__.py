@@ -5,10 +5,17 @@ from .analysis import Analysis, AnalysisData, logdensity, numpyro_model
 from .calibration import SbcResult, run_sbc
 from .calibration_toys import CoverageRow, run_coverage
 from .checks import check_priors, check_spectra
+from .cluster_ensembles import (
+    ClusterEnsemble,
+    cluster_ensemble,
+    ensemble_cluster,
+    warn_if_far,
+)
 from .cobaya_likelihood import cobaya_info, cobaya_names, cobaya_params, cobaya_prior
 from .config import Configuration, load_configuration, parse_configuration
 from .configured import axion_priors, configured_bindings
 from .coupling_fit import fit_coupling
+from .ensemble_config import EnsembleSection
 from .evidence import SavageDickey, savage_dickey
 from .forecast import (
     Forecast,
@@ -37,6 +44,7 @@ from .moments import (
 )
 from .predictive import PredictiveCheck, predictive_checks
 from .prior_bank import bank_posterior, observed_posterior
+from .profile_corrections import profile_corrections
 from .profile_nuisances import profile_loglike, profile_over_nuisances
 from .recast_curve import SmoothLimit, smooth_limit
 from .recast_probe import (
@@ -87,9 +95,11 @@ __all__ = [
     "AnalysisData",
     "BandpowerProbe",
     "BayesCurve",
+    "ClusterEnsemble",
     "Configuration",
     "CouplingMoments",
     "CoverageRow",
+    "EnsembleSection",
     "FluxSpectrum",
     "Forecast",
     "ForecastConfiguration",
@@ -128,6 +138,7 @@ __all__ = [
     "build_world",
     "check_priors",
     "check_spectra",
+    "cluster_ensemble",
     "cobaya_info",
     "cobaya_names",
     "cobaya_params",
@@ -136,6 +147,7 @@ __all__ = [
     "coupling_moments",
     "coupling_moments_at",
     "direct_bandpowers",
+    "ensemble_cluster",
     "expected_g",
     "expected_strength",
     "file_data",
@@ -166,6 +178,7 @@ __all__ = [
     "parse_forecast",
     "predictive_checks",
     "prior_transform",
+    "profile_corrections",
     "profile_loglike",
     "profile_over_nuisances",
     "published_recast",
@@ -200,4 +213,5 @@ __all__ = [
     "toy_covariance",
     "uniform_g_draws",
     "user_spectrum",
+    "warn_if_far",
 ]
