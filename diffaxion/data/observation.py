@@ -74,7 +74,7 @@ def read_image_stack(
 
     References
     ----------
-    ``shared/physics/xray.md`` section 5.2 (what is accepted).
+    Dessert, Foster, Safdi 2020 (arXiv:2008.03305), whose stacking of exposures this follows.
     """
     region = None
     if ra_deg is not None or dec_deg is not None or radius_arcmin is not None:
