@@ -20,6 +20,8 @@ from .report import Table
 # Where the width of a prior is from, by path; the first match counts.
 PRIOR_SOURCES: tuple[tuple[str, str], ...] = (
     ("clusters.*.ln_luminosity", "arXiv:2008.03305, errors of the 10-80 keV luminosity"),
+    ("clusters.*.ln_metallicity_gain", "arXiv:2008.03305, systematic variations"),
+    ("clusters.*.spectrum.z*", "draws of the cluster's stars from an ensemble"),
     ("clusters.wd1.distance_kpc", "arXiv:2008.03305, range of distances"),
     ("clusters.*.ln_density", "YMW16 against NE2001; width: choice"),
     ("galaxy.field.*norm*", "width: choice"),

@@ -93,7 +93,8 @@ def test_luminosity_distance_and_probability_scale_the_curve():
         models.world(),
         {
             "clusters.wd1.distance_kpc": 3.3,
-            "clusters.wd1.ln_luminosity": 0.4,
+            "clusters.wd1.ln_luminosity": 0.3,
+            "clusters.wd1.ln_metallicity_gain": 0.1,
             "clusters.wd1.ln_density": -0.2,
             "galaxy.field.outer.norm_x": 1.3,
         },

@@ -40,6 +40,10 @@ class Cluster(eqx.Module):
         Nuisance k of a factor (E/30 keV)^k on the spectral shape.
     column_1e22_cm2 : float array, shape ()
         Hydrogen column, spread evenly along the sight line [1e22 cm^-2].
+    ln_metallicity_gain : float array, shape ()
+        Nuisance: ln of a further factor on the luminosity. Published luminosities hold for the
+        highest metallicity, the conservative corner; nearer to solar they are higher, so that
+        a prior is one-sided, above 0.
     spectrum : module or None
         Spectrum of the cluster's own ensemble of stars, used by the mode ``ensemble``:
         ``spectrum(energy_keV, tilt)`` -> S(E) [keV^-1]; its leaf ``z`` holds nuisances.
@@ -59,6 +63,7 @@ class Cluster(eqx.Module):
     ln_core_temperature: Float[Array, ""] = _leaf(0.0)
     tilt: Float[Array, ""] = _leaf(0.0)
     column_1e22_cm2: Float[Array, ""] = _leaf(0.0)
+    ln_metallicity_gain: Float[Array, ""] = _leaf(0.0)
     spectrum: Any = None
 
 

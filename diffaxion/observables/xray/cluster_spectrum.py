@@ -277,7 +277,8 @@ class ClusterSpectrum(eqx.Module):
         p = self.probability(world, path, energy.ravel()).reshape(energy.shape)
         source = world.clusters[self.target]
         reference = 1.0 if self.shape is None else self.shape.distance_kpc
-        factor = (reference / source.distance_kpc) ** 2 * jnp.exp(source.ln_luminosity)
+        brighter = jnp.exp(source.ln_luminosity + source.ln_metallicity_gain)
+        factor = (reference / source.distance_kpc) ** 2 * brighter
         return factor * jnp.einsum("ijq,jq->i", weights, p)
 
 
