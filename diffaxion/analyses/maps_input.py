@@ -219,7 +219,7 @@ class FileInput:
         from ..data.healpix_maps import read_mask
 
         path, column = self._path(text)
-        frame = self.files.mask_coordinates.get(text)
+        frame = self.files.mask_coordinates.get(text, self.files.coordinates)
         found = read_mask(path, field=column, ordering=self.files.ordering, coordinates=frame)
         if frame is not None and frame != "galactic":
             found = rotate_mask(found, frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..sky.inpainting import InpaintingPlan, diffusive_inpaint, inpainting_plan
 from ..sky.monopole import remove_monopole_dipole
 from ..sky.needlets import PAPER_PEAKS, SCALED_PEAKS
 from ..sky.pixel_window import pixel_window
-from ..sky.transforms import Transforms, alm_size, get_transforms
+from ..sky.transforms import Transforms, get_transforms
 from .maps_config import MapsConfiguration
 from .maps_input import MapsInput, SkyInput
 from .maps_responses import channel_beams
@@ -152,12 +152,12 @@ class PreparedMaps:
     ----------
     names : tuple of str
         Channels.
-    alms : complex array, shape (n, k)
-        Coefficients to l_max [K_CMB].
+    alms : tuple of complex arrays
+        Coefficients of each map to l_max, or to what its resolution holds [K_CMB].
     beams : array, shape (n, lmax + 1)
-        Beam times pixel window of each.
-    reach : tuple of int
-        Largest multipole that each map holds.
+        Beam of each channel.
+    windows : array, shape (n, lmax + 1), or None
+        Pixel windows that the maps carry.
     report : dict
         By channel: what the reader found, monopole, dipole, filled pixels.
     nature : str
@@ -165,9 +165,9 @@ class PreparedMaps:
     """
 
     names: tuple[str, ...]
-    alms: np.ndarray
+    alms: tuple[np.ndarray, ...]
     beams: np.ndarray
-    reach: tuple[int, ...]
+    windows: np.ndarray | None
     report: dict[str, Any]
     nature: str
 
@@ -179,10 +179,9 @@ class PreparedMaps:
     def select(self, names: tuple[str, ...]) -> PreparedMaps:
         """The maps of these channels only."""
         rows = [self.names.index(n) for n in names]
-        reach = tuple(self.reach[k] for k in rows)
-        return PreparedMaps(
-            tuple(names), self.alms[rows], self.beams[rows], reach, self.report, self.nature
-        )
+        windows = None if self.windows is None else self.windows[rows]
+        alms = tuple(self.alms[k] for k in rows)
+        return replace(self, names=tuple(names), alms=alms, beams=self.beams[rows], windows=windows)
 
 
 @dataclass
@@ -284,29 +283,28 @@ def prepare_maps(
         "seed": settings.seed,
     }
     beams, _ = channel_beams(_with_beams(settings, source), chosen.lmax)
+    windows = None
     if uses_pixel_windows(settings):
-        windows = [pixel_window(n, chosen.lmax) for n in source.nsides]
-        beams = beams * np.stack(windows)
-    reach = tuple(min(chosen.lmax, 3 * n - 1) for n in source.nsides)
+        windows = np.stack([_window(n, chosen.lmax) for n in source.nsides])
     if folder is not None and (done := stage_done(folder, key)):
-        arrays = [read_arrays(folder / f"alm_{n}.npz")["alm"] for n in names]
-        return PreparedMaps(names, np.stack(arrays), beams, reach, done["report"], source.nature)
+        arrays = tuple(read_arrays(folder / f"alm_{n}.npz")["alm"] for n in names)
+        return PreparedMaps(names, arrays, beams, windows, done["report"], source.nature)
     transforms = get_transforms(settings.numerics.backend, settings.numerics.threads)
     preparer = Preparer(settings, chosen.lmax, transforms)
     galactic = source.galaxies(chosen.nside).temperature_mask
-    alms = np.zeros((len(names), alm_size(chosen.lmax)), complex)
+    alms: list[np.ndarray] = []
     found: dict[str, Any] = {}
     for k, name in enumerate(names):
         report(f"prepare {name} GHz", k / len(names))
         channel = source.temperature(name)
         outside = _at_size(galactic, channel.values.size)
         alm, done_to = preparer.coefficients(channel.values, channel.valid, outside)
-        alms[k] = _padded(alm, chosen.lmax)
+        alms.append(alm)
         found[name] = dict(channel.report) | done_to
     if folder is not None:
         files = {f"alm_{n}.npz": {"alm": a} for n, a in zip(names, alms)}
         write_stage(folder, key, files, {"report": found})
-    return PreparedMaps(names, alms, beams, reach, found, source.nature)
+    return PreparedMaps(names, tuple(alms), beams, windows, found, source.nature)
 
 
 def _with_beams(settings: MapsConfiguration, source: MapsInput) -> Any:
@@ -327,7 +325,7 @@ def _at_size(mask: np.ndarray, pixels: int) -> np.ndarray:
     return np.floor(healpy.ud_grade(mask, int(np.sqrt(pixels // 12))) + 1e-9)
 
 
-def _padded(alm: np.ndarray, lmax: int) -> np.ndarray:
-    from ..sky.transforms import resize_alm
-
-    return resize_alm(alm, lmax)
+def _window(nside: int, lmax: int) -> np.ndarray:
+    """Pixel window of a map; beyond what it holds the last value, where no beam is left."""
+    top = min(lmax, 3 * nside - 1)
+    return np.pad(pixel_window(nside, top), (0, lmax - top), mode="edge")

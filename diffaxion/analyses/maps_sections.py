@@ -50,8 +50,9 @@ class SimulationSection(_Section):
     noise_factor: float | None = Field(default=None, ge=0)
     counts: Literal["poisson", "gaussian", "none"] = "poisson"
     galaxies_per_deg2: float | None = Field(default=None, gt=0)
-    galactic_cut_deg: float | None = Field(default=None, ge=0, lt=90)
-    galaxy_cut_deg: float | None = Field(default=None, ge=0, lt=90)
+    # 70 and 83 per cent of the sky.
+    galactic_cut_deg: float = Field(default=17.5, ge=0, lt=90)
+    galaxy_cut_deg: float = Field(default=10.0, ge=0, lt=90)
     sources: int = Field(default=0, ge=0)
     pixel_windows: bool = False
     # Which sky of the set with this seed.
@@ -136,6 +137,10 @@ class CleaningSection(_Section):
     variant: Variant = "interpolated"
     taper_width: float = Field(default=0.0, ge=0)
     iterations: int = Field(default=3, ge=0, le=20)
+    # Whether the masks of the temperature keep pixels out of the covariance and of the map.
+    mask: bool = False
+    # Refuse to start above this.
+    memory_GiB: float | None = Field(default=None, gt=0)
     # Channels at each scale, in place of the rule on beams.
     channels: list[list[str]] | None = None
     # Of the harmonic ILC: width of its bands in l.
@@ -189,12 +194,18 @@ class RobustnessSection(_Section):
     sky_fractions: list[float] = [0.4, 0.6, 0.7, 0.8]
     # Galactic masks on disk in their place.
     galactic_masks: list[str] = []
-    cib_temperatures_K: list[float] = [20.0, 24.0, 28.0]
-    cib_betas: list[float] = [1.0, 1.2, 1.4, 1.6]
+    # Default around those of the cleaning: -4, 0, +4 K and -0.2, 0, +0.2, +0.4 in beta.
+    cib_temperatures_K: list[float] | None = None
+    cib_betas: list[float] | None = None
     extra_cib: list[tuple[float, float]] = [(10.7, 1.7)]
     # Scales, from the first, at which both moments are deprojected together.
     both_moments_scales: int = Field(default=6, ge=1)
+    # Small simulated skies that are averaged for each planted fault, and their resolution.
+    skies: int = Field(default=4, ge=1)
+    planted_nside: int = 64
     p_min: float = Field(default=0.01, gt=0, lt=0.5)
+    # Added to the errors of differences in quadrature, in units of the statistical errors.
+    error_floor: float = Field(default=0.03, ge=0, lt=1)
 
 
 class NumericsSection(_Section):

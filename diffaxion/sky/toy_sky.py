@@ -39,6 +39,11 @@ CALIBRATION_FAULT = 1.02
 CALIBRATION_CHANNEL = "217"
 DUST_CONTAMINATION = 0.05
 GREEN_PER_DEG2 = 1846.0
+# Dust of 27 K at redshift 2, and flatter than what the cleaning assumes.
+STRANGE_CIB, STRANGE_CORRELATION = (9.0, 1.2), 0.9
+# Power at 353 GHz of that shell in units of all the others, as bright as it takes for a few small
+# skies to show it.
+STRANGE_POWER = {"cib": 1.5, "green-like": 3.0}
 
 
 def isw_correlation(lmax: int, amplitude: float = 0.25, pivot_ell: float = 20.0) -> np.ndarray:
@@ -153,6 +158,7 @@ def toy_spectra(
     shells: tuple[CIBShell, ...] | None = None,
     correlations: Mapping[tuple[str, str], ArrayLike] | None = None,
     independent_screening: bool = True,
+    cib_power: float = 1.0,
 ) -> SkySpectra:
     """The toy sky: simple spectra, y correlated 0.3 with the galaxies, two CIB shells.
 
@@ -168,6 +174,8 @@ def toy_spectra(
         As in :func:`sky_spectra`; default 0.3 between galaxies and y, which is kept unless named.
     independent_screening : bool
         Whether screening has the part that does not follow the galaxies.
+    cib_power : float
+        Factor on the power of the CIB.
 
     Returns
     -------
@@ -188,8 +196,10 @@ def toy_spectra(
     if not (math.isfinite(strength) and strength >= 0.0):
         raise ConfigurationError(f"strength = {strength}: expected a finite number >= 0")
     cross, auto = screening_template(lmax)
+    autos = toy_autos(lmax)
+    autos["cib"] = cib_power * autos["cib"]
     return sky_spectra(
-        toy_autos(lmax),
+        autos,
         {(GALAXIES, TSZ): TSZ_CORRELATION} | dict(correlations or {}),
         shells=cib_shells() if shells is None else shells,
         screening_cross=strength * cross,
@@ -199,12 +209,12 @@ def toy_spectra(
 
 
 def _strange_shells(temperature_K: float, beta: float, share: float) -> tuple[CIBShell, ...]:
-    """The usual shells and a cold, steep one of a higher redshift that follows the galaxies."""
+    """The usual shells and a cold one of a higher redshift that follows the galaxies closely."""
     usual = [
         dataclasses.replace(shell, share=(1.0 - share) * shell.share)
         for shell in cib_shells(temperature_K, beta)
     ]
-    return (*usual, CIBShell(10.7, 1.7, share, 0.6))
+    return (*usual, CIBShell(*STRANGE_CIB, share, STRANGE_CORRELATION))
 
 
 def toy_sky(
@@ -225,11 +235,11 @@ def toy_sky(
     strength : float
         A = (g/1e-11 GeV^-1)^2 of the injected screening at m_a = 1e-12 eV, >= 0.
     fault : str
-        ``none``; ``cib``, a quarter of the CIB in a shell of 10.7 K and 1.7, correlated 0.6 with
-        the galaxies; ``calibration``, 217 GHz too bright by 2 %; ``galactic``, galaxy counts that
-        follow the dust by 5 % and a temperature mask of 10 deg; ``isw``, see
-        :func:`isw_correlation`; ``green-like``, half of the CIB in that shell, and a sparse
-        sample.
+        ``none``; ``cib``, a further shell of 9 K and 1.2, correlated 0.9 with the galaxies and
+        1.5 times as strong at 353 GHz as the others; ``calibration``, 217 GHz too bright by 2 %;
+        ``galactic``, galaxy counts that follow the dust by 5 % and a temperature mask of 10 deg;
+        ``isw``, see :func:`isw_correlation`; ``green-like``, that shell 3 times as strong as the
+        others, and a sparse sample.
     cib_temperature_K, cib_beta : float
         Spectrum of the CIB shell that follows the galaxies, which the cleaning should assume [K].
     **settings
@@ -256,9 +266,9 @@ def toy_sky(
     shells = cib_shells(cib_temperature_K, cib_beta)
     correlations: dict[tuple[str, str], ArrayLike] = {}
     chosen: dict[str, Any] = {"nside": nside}
-    if fault in ("cib", "green-like"):
-        share = 0.5 if fault == "green-like" else 0.25
-        shells = _strange_shells(cib_temperature_K, cib_beta, share)
+    brighter = 1.0 + STRANGE_POWER.get(fault, 0.0)
+    if fault in STRANGE_POWER:
+        shells = _strange_shells(cib_temperature_K, cib_beta, 1.0 - 1.0 / brighter)
     if fault == "green-like":
         chosen["galaxies_per_deg2"] = GREEN_PER_DEG2
     if fault == "calibration":
@@ -270,6 +280,8 @@ def toy_sky(
     lmax = made.top_multipole
     if fault == "isw":
         correlations[GALAXIES, CMB] = isw_correlation(lmax)
-    spectra = toy_spectra(lmax, strength, shells=shells, correlations=correlations)
+    spectra = toy_spectra(
+        lmax, strength, shells=shells, correlations=correlations, cib_power=brighter
+    )
     label = f"toy{'' if fault == 'none' else f' with fault {fault}'}, A = {strength:g}"
     return dataclasses.replace(spectra, label=label), made
