@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from diffaxion.analyses.count_images import build_counts, count_images, world_with_images
+from diffaxion.data.image_stack import ImageStack
 from diffaxion.data.sky_grid import SkyGrid
 from diffaxion.environments.galaxy import Galaxy, UniformDensity, UniformField, uniform_fractions
 from diffaxion.environments.stars import central_stars, star_field
@@ -21,40 +21,7 @@ LOW = np.array([15.0, 20.0, 30.0])
 HIGH = np.array([20.0, 30.0, 45.0])
 PIXEL, HALF = 12.0, 10  # arcsec, pixels
 SECONDS = 138e3
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The part of an image stack that templates are made from."""
-
-    counts: np.ndarray
-    exposure: np.ndarray
-    background: np.ndarray
-    low_keV: np.ndarray
-    high_keV: np.ndarray
-    grids: tuple
-    modules: tuple
-    obs_ids: tuple
-    mask: np.ndarray
-    exposure_unit: str = "s"
-    source: str = "simulated images"
-    nature: str = "simulated"
-    asimov: bool = False
-
-    @property
-    def n_exposures(self):
-        return len(self.grids)
-
-    def groups(self, by):
-        key = {
-            "exposure": range(self.n_exposures),
-            "module": self.modules,
-            "observation": self.obs_ids,
-            "all": [0] * self.n_exposures,
-        }[by]
-        return tuple(
-            tuple(e for e, k in enumerate(key) if k == name) for name in dict.fromkeys(key)
-        )
+MODULES = ("FPMA", "FPMB")
 
 
 def grid(shift=(0.0, 0.0), pixel=PIXEL, half=HALF):
@@ -65,7 +32,7 @@ def grid(shift=(0.0, 0.0), pixel=PIXEL, half=HALF):
     return SkyGrid(RA, DEC, float(half), float(half), cd, (size, size)).shifted(*shift)
 
 
-def stack(level=3.0, shifts=((0.0, 0.0), (0.0, 0.0)), seed=1, radius=120.0, modules=("A", "B")):
+def stack(level=3.0, shifts=((0.0, 0.0), (0.0, 0.0)), seed=1, radius=120.0, modules=MODULES):
     """Background counts of one observation with several modules; ``level`` per pixel."""
     grids = tuple(grid(s) for s in shifts)
     y, x = np.indices(grids[0].shape)
@@ -79,16 +46,18 @@ def stack(level=3.0, shifts=((0.0, 0.0), (0.0, 0.0)), seed=1, radius=120.0, modu
     exposure = np.stack([exposure] * len(grids), axis=1)
     counts = np.random.default_rng(seed).poisson(background).astype(float)
     inside = np.hypot(x - HALF, y - HALF) * PIXEL <= radius
-    return Stack(
+    return ImageStack(
         counts,
         exposure,
         background,
         LOW,
         HIGH,
         grids,
+        np.full(len(grids), SECONDS),
         tuple(modules[: len(grids)]),
         ("80201050008",) * len(grids),
         np.stack([inside] * len(grids)),
+        nature="simulated",
     )
 
 
@@ -114,7 +83,5 @@ def built(by="exposure", number=1, given=None, **choices):
     found = given if given is not None else stack(**choices)
     images = count_images(found, RA, DEC, by)
     world = world_with_images(slab(), TARGET, images, stars(number))
-    probe, points = build_counts(
-        images, world, TARGET, uniform_fractions(32), energies_per_bin=1
-    )
+    probe, points = build_counts(images, world, TARGET, uniform_fractions(32), energies_per_bin=1)
     return world, probe, points

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..data.image_stack import SUM_PIXELS_MAX, ImageStack
+from ..data.sky_grid import SkyGrid
 from ..environments.stars.star_field import StarField
 from ..errors import DataError
 from ..likelihoods.gaussian import GaussianPoints
@@ -26,7 +28,7 @@ from ..observables.xray.templates import ImageTemplates, Pointing, TangentPlane
 from .star_clusters import INSTRUMENT, FluxSpectrum, build_probe
 
 Grouping = Literal["exposure", "module", "observation", "all"]
-# Images of other sizes than 0.1 % of a square pixel's are refused.
+# Largest departure from a square pixel.
 _SQUARE = 1e-3
 
 
@@ -66,7 +68,7 @@ class CountImages:
     asimov: bool
 
 
-def exposure_names(stack: Any) -> tuple[str, ...]:
+def exposure_names(stack: ImageStack) -> tuple[str, ...]:
     """Names of the exposures of a stack, for paths: ``obs40010005001_FPMA``.
 
     Parameters
@@ -92,7 +94,7 @@ def exposure_names(stack: Any) -> tuple[str, ...]:
 
 
 def count_images(
-    stack: Any,
+    stack: ImageStack,
     ra_deg: float,
     dec_deg: float,
     by: Grouping = "all",
@@ -119,7 +121,7 @@ def count_images(
     Raises
     ------
     DataError
-        If no exposure or pixel is left, pixels are not square or of different sizes within a
+        If no exposure or pixel is left, pixels are not square or not on each other within a
         group, or an exposure is zero in a whole region.
 
     References
@@ -148,7 +150,7 @@ def count_images(
 
 
 def _image(
-    stack: Any, group: tuple[int, ...], names: tuple[str, ...], ra_deg: float, dec_deg: float
+    stack: ImageStack, group: tuple[int, ...], names: tuple[str, ...], ra_deg: float, dec_deg: float
 ) -> tuple[ImageTemplates, np.ndarray, np.ndarray]:
     """Templates, counts and reference exposure of the sum of some exposures."""
     chosen = list(group)
@@ -158,7 +160,7 @@ def _image(
         raise DataError(f"{label}: ROI holds 0 pixels; check region, mask and alignment")
     grids = [stack.grids[e] for e in chosen]
     sizes = np.array([g.pixel_arcsec for g in grids])
-    _check_square(grids, sizes, label)
+    _check_pixels(grids, sizes, label)
     exposure = np.asarray(stack.exposure, float)[:, chosen][:, :, rows, columns]
     exposure = np.moveaxis(exposure, 1, 0)
     background = np.asarray(stack.background, float)[:, chosen][:, :, rows, columns]
@@ -192,7 +194,7 @@ def _image(
 
 def _at_reference(
     exposure: np.ndarray,
-    grid: Any,
+    grid: SkyGrid,
     columns: np.ndarray,
     rows: np.ndarray,
     ra_deg: float,
@@ -205,21 +207,23 @@ def _at_reference(
     return np.where(found > 0.0, found, exposure.max(axis=1))
 
 
-def _check_square(grids: Sequence[Any], sizes: np.ndarray, label: str) -> None:
+def _check_pixels(grids: Sequence[SkyGrid], sizes: np.ndarray, label: str) -> None:
     for grid in grids:
         sides = 3600.0 * np.hypot(*np.asarray(grid.cd_deg, float))
         if abs(sides[0] / sides[1] - 1.0) > _SQUARE:
             raise DataError(
                 f"{label}: pixels of {sides[0]:.4g} x {sides[1]:.4g} arcsec, expected squares"
             )
-    if np.ptp(sizes) > _SQUARE * sizes[0]:
-        raise DataError(
-            f"{label}: pixel sizes {sizes.min():.4g} to {sizes.max():.4g} arcsec in one sum; "
-            "rebin to one size or keep the exposures apart"
-        )
+        apart = grids[0].distance_pixels(grid)
+        if apart > SUM_PIXELS_MAX:
+            raise DataError(
+                f"{label}: pixels of exposures are {apart:.3g} pixels apart and cannot be summed "
+                "(turned, of other sizes, or on other boxes): cut them to one region first, or "
+                "keep them apart with by='exposure'"
+            )
 
 
-def _planes(grids: Sequence[Any]) -> TangentPlane:
+def _planes(grids: Sequence[SkyGrid]) -> TangentPlane:
     """Projections with a leading axis, one per exposure."""
     planes = [
         TangentPlane(*(jnp.asarray(v, float) for v in (g.ra_deg, g.dec_deg, g.x0, g.y0, g.cd_deg)))

@@ -83,7 +83,7 @@ def _information(data: AnalysisData, theta: Float[Array, " n"]) -> Float[Array, 
         strength = {1: x[0], 2: x[0] * jnp.abs(x[0])}
         if data.order == 2:
             strength = {2: x[0]}
-        parts = []
+        parts: list[tuple[Array, ...]] = []
         rows = zip(data.orders, data.points_in(world), responses, strict=True)
         for order, points, response in rows:
             s = strength[order] * response

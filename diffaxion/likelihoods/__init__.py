@@ -10,6 +10,7 @@ from .bandpower_covariance import (
 from .gaussian import GaussianBlocks, GaussianPoints, validate_points
 from .poisson import PoissonBlocks, PoissonProfile, TemplatePoisson
 from .poisson_checks import validate_templates
+from .poisson_merge import merge_empty, merge_similar
 from .poisson_points import FluxPoints, flux_points, joint_flux_points
 from .recast import (
     RECAST_ASSUMPTIONS,
@@ -36,6 +37,8 @@ __all__ = [
     "forecast_covariance",
     "gaussian_covariance",
     "joint_flux_points",
+    "merge_empty",
+    "merge_similar",
     "recast_likelihood",
     "spectrum_at",
     "toy_map_spectrum",
