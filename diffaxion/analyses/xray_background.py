@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
@@ -23,7 +24,7 @@ from jaxtyping import ArrayLike
 from ..data.cluster_files import ClusterDescription, load_cluster
 from ..data.nustar_files import nustar_grid
 from ..data.sky_grid import SkyGrid
-from ..environments.stars.star_field import central_stars
+from ..environments.stars.star_field import StarField, central_stars
 from ..errors import ConfigurationError, DataError
 from ..observables.xray.cluster_spectrum import RATE_UNIT
 from ..observables.xray.psf import PointSpread, nustar_psf, pixel_samples
@@ -154,6 +155,41 @@ def background_shape(
     return np.maximum(1.0 + tilt[0] * east + tilt[1] * north, 0.05)
 
 
+_star_image = eqx.filter_jit(star_image)
+
+
+def star_shares(
+    grid: SkyGrid, x: ArrayLike, y: ArrayLike, stars: StarField, psf: PointSpread
+) -> np.ndarray:
+    """Fraction of the photons of all stars in some pixels of an image.
+
+    Parameters
+    ----------
+    grid : SkyGrid
+        Where the pixels are.
+    x, y : array, shape (p,)
+        Pixel coordinates.
+    stars : StarField
+        Stars [deg].
+    psf : PointSpread
+        Point-spread function.
+
+    Returns
+    -------
+    array, shape (p,) or (bins, p)
+        Fractions, one row per bin if the weights of the stars have one.
+
+    References
+    ----------
+    None: a sum over stars.
+    """
+    numbers = (grid.ra_deg, grid.dec_deg, grid.x0, grid.y0, grid.cd_deg)
+    plane = TangentPlane(*(jnp.asarray(v, float) for v in numbers))
+    across, down = jnp.asarray(x, float), jnp.asarray(y, float)
+    samples = pixel_samples(grid.pixel_arcsec)
+    return np.asarray(_star_image(psf, stars, plane, across, down, jnp.zeros(2), samples))
+
+
 def published_background(
     facts: ClusterDescription,
     tilt: tuple[float, float] = TILT,
@@ -203,19 +239,8 @@ def published_background(
     for mask in seen.masks:
         used &= np.hypot(*grid.centres_arcsec(mask.ra, mask.dec)) > mask.radius_arcmin * 60.0
     y, x = np.nonzero(used)
-    plane = TangentPlane(
-        *(jnp.asarray(v, float) for v in (grid.ra_deg, grid.dec_deg, grid.x0, grid.y0, grid.cd_deg))
-    )
-    signal = star_image(
-        psf or nustar_psf(),
-        central_stars(ra, dec, facts.name),
-        plane,
-        jnp.asarray(x, float),
-        jnp.asarray(y, float),
-        jnp.zeros(2),
-        pixel_samples(grid.pixel_arcsec),
-    )
-    t = np.asarray(signal)
+    stars = central_stars(ra, dec, facts.name)
+    t = star_shares(grid, x, y, stars, psf or nustar_psf())
     shape = background_shape(grid, ra, dec, tilt)[used]
     share = shape / shape.sum()
     information = np.sum(t**2 / share) - np.sum(t) ** 2

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
@@ -30,11 +29,11 @@ from ..errors import ConfigurationError, DataError
 from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
 from ..observables.xray.cluster_spectrum import RATE_UNIT
-from ..observables.xray.psf import PointSpread, nustar_psf, pixel_samples
-from ..observables.xray.templates import TangentPlane, star_image
+from ..observables.xray.psf import PointSpread, nustar_psf
 from .config import Configuration
 from .joint_model import joint_world
 from .star_clusters import INSTRUMENT, FluxSpectrum, build_probe
+from .xray_background import star_shares
 from .xray_plan import SimulationPlan, expected_background
 
 
@@ -130,13 +129,11 @@ def expected_signal(
             raise DataError(f"{stack.source}: exposures in cm^2 s need the mean effective area")
         per_second = per_second / np.asarray(area_cm2, float)
     spread = psf or nustar_psf()
-    y, x = (jnp.asarray(v.ravel(), float) for v in np.indices(stack.shape))
+    y, x = (v.ravel() for v in np.indices(stack.shape))
     images = []
-    for g in stack.grids:
-        numbers = (g.ra_deg, g.dec_deg, g.x0, g.y0, g.cd_deg)
-        plane = TangentPlane(*(jnp.asarray(v, float) for v in numbers))
-        share = star_image(spread, stars, plane, x, y, jnp.zeros(2), pixel_samples(g.pixel_arcsec))
-        found = np.broadcast_to(np.asarray(share), (stack.n_bins, x.size))
+    for grid in stack.grids:
+        share = star_shares(grid, x, y, stars, spread)
+        found = np.broadcast_to(share, (stack.n_bins, x.size))
         images.append(found.reshape(stack.n_bins, *stack.shape))
     return per_second[:, None, None, None] * stack.exposure * np.stack(images, axis=1)
 

@@ -8,6 +8,8 @@ import numpy as np
 import typer
 
 from ..errors import ConfigurationError
+from . import xray_options as image_options
+from .limit_images import limit_images
 from .options import Out, Overwrite, Quiet, parse_masses
 from .tasks import TaskText, chosen_task, share_of_masses, task_folder, task_record
 
@@ -37,6 +39,17 @@ def register(app: typer.Typer) -> None:
                 "half_width_keV, flux, error).",
             ),
         ] = None,
+        data: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--data",
+                metavar="DIR",
+                help="Count images in place of spectra, one folder per target or more "
+                "(`diffaxion xray --help`); the likelihood is that of their pixels.",
+            ),
+        ] = None,
+        roi: image_options.Roi = None,
+        by: image_options.By = "all",
         task: TaskText = None,
         out: Out = None,
         overwrite: Overwrite = False,
@@ -45,7 +58,19 @@ def register(app: typer.Typer) -> None:
         """Limits on the coupling over a mass grid, for each target and joint.
 
         Example: diffaxion limit xray --masses 1e-13:1e-9:60 --out limits
+
+        Example: diffaxion limit xray --data quintuplet-sim --data wd1-sim --out limits
         """
+        if data:
+            if spectrum:
+                raise ConfigurationError(
+                    "--data and --spectrum exclude each other: turn images into flux points with "
+                    "`diffaxion xray flux`, or leave --spectrum out"
+                )
+            limit_images(data, config, signal, masses, roi, by, task, out, overwrite, quiet)
+            return
+        if roi is not None or by != "all":
+            raise ConfigurationError("--roi and --by choose among pixels: they need --data DIR")
         from ..analyses.checks import check_priors, check_spectra
         from ..analyses.config import LikelihoodsSection, check_choice, load_configuration
         from ..analyses.joint import scan_signals

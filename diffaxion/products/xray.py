@@ -221,6 +221,7 @@ def write_scan_products(
     scans: Mapping[str, Sequence[MassScan]],
     signal: str,
     comments: Sequence[str] = (),
+    title: str = "",
 ) -> list[LimitCurve]:
     """Files and figure of ``diffaxion limit xray``.
 
@@ -234,6 +235,8 @@ def write_scan_products(
         Mode whose curves are drawn and carry plain names.
     comments : sequence of str
         Lines for the headers of the text files.
+    title : str
+        Title of the figure.
 
     Returns
     -------
@@ -248,7 +251,7 @@ def write_scan_products(
     write_limit_files(folder, curves, comments)
     atomic_write(folder / "significance.csv", significance_csv(scans))
     drawn = [scan_curve(s, signal, signal) for s in scans[signal]]
-    save_figure(limit_figure(drawn), folder / "limits.png")
+    save_figure(limit_figure(drawn, title), folder / "limits.png")
     return curves
 
 

@@ -145,7 +145,7 @@ def fit_summary(fits: Sequence[CountFit]) -> dict[str, Any]:
 def _fit(fit: CountFit) -> dict[str, Any]:
     scan = fit.scan
     strength, coupling = scan.strength, scan.coupling
-    points = []
+    points: list[dict[str, Any]] = []
     for k, mass in enumerate(np.asarray(scan.m_a_eV)):
         limit_a = float(strength.a_95[k])
         points.append(
@@ -163,7 +163,7 @@ def _fit(fit: CountFit) -> dict[str, Any]:
                 "flags": fit.flags(k),
             }
         )
-    best = int(np.argmax([p["ts"] for p in points]))
+    best = int(np.argmax(np.asarray(strength.ts)))
     rows = [
         {
             "target": fit.targets[r],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Monotonic in lightness: the same order in colour and in grey.
 _COLOURS = "cividis"
-_SHOWN_ARCSEC = 9.0
+_SHOWN_ARCSEC = 12.0
 _CONTAINED = 0.9
 
 
@@ -127,7 +127,7 @@ def image_view(
     bins = (stack.low_keV >= low - 1e-6) & (stack.high_keV <= high + 1e-6)
     if not bins.any():
         raise DataError(f"{stack.source}: no bin lies inside {low:g}-{high:g} keV")
-    used = stack.mask.all(axis=0)
+    used = np.asarray(stack.mask.all(axis=0))
     scale = np.sum(stack.counts * used, (1, 2, 3)) / np.sum(stack.background * used, (1, 2, 3))
     excess = np.sum(stack.counts - scale[:, None, None, None] * stack.background, axis=1)
     factor = max(1, round(shown_arcsec / stack.grids[0].pixel_arcsec))
@@ -146,7 +146,8 @@ def image_view(
     grid = stack.grids[0].rebin(factor)
     y, x = np.indices((ny + 1, nx + 1)) - 0.5
     ra, dec, radius = observation.region
-    east, north = tangent_offsets_arcsec(*grid.world(x, y), ra, dec) / 60.0
+    corner_ra, corner_dec = grid.world(x, y)
+    east, north = tangent_offsets_arcsec(corner_ra, corner_dec, ra, dec) / 60.0
     stars = observation.stars
     places = tangent_offsets_arcsec(np.asarray(stars.ra_deg), np.asarray(stars.dec_deg), ra, dec)
     nature = "" if stack.nature == "measured" else f" ({stack.nature.split(':')[0].split(',')[0]})"
@@ -189,7 +190,7 @@ def plot_count_images(views: Sequence[ImageView]) -> Figure:
     """
     if not views:
         raise DataError("plot_count_images needs at least one image")
-    figure = new_figure(0.4 + 5.0 * len(views), 4.9)
+    figure = new_figure(0.4 + 5.0 * len(views), 5.1)
     columns: Any = figure.subplots(1, len(views), squeeze=False)[0]
     for axes, view in zip(columns, views, strict=True):
         reach = 1.12 * view.radius_arcmin
@@ -217,11 +218,10 @@ def plot_count_images(views: Sequence[ImageView]) -> Figure:
             0.02, 0.02, view.stars_label, transform=axes.transAxes, fontsize=7, color="0.2",
             path_effects=halo(), zorder=8,
         )  # fmt: skip
-        legend = axes.legend(
-            loc="upper left", fontsize=7, frameon=True, framealpha=0.9, facecolor="0.75",
-            edgecolor="0.4",
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.11), ncols=3, fontsize=8, frameon=True,
+            facecolor="0.75", edgecolor="0.4",
         )  # fmt: skip
-        legend.set_zorder(9)
         _inset(axes, view)
     return figure
 
