@@ -14,6 +14,15 @@ from .cluster_ensembles import (
 from .cobaya_likelihood import cobaya_info, cobaya_names, cobaya_params, cobaya_prior
 from .config import Configuration, load_configuration, parse_configuration
 from .configured import axion_priors, configured_bindings
+from .count_images import (
+    CountImages,
+    build_counts,
+    count_images,
+    exposure_names,
+    mean_area_cm2,
+    world_with_images,
+)
+from .count_limits import CountFlux, count_flux, count_limits
 from .coupling_fit import fit_coupling
 from .ensemble_config import EnsembleSection
 from .evidence import SavageDickey, savage_dickey
@@ -29,6 +38,7 @@ from .forecast import (
 )
 from .forecast_xray import expected_g, linear_signal, linearise
 from .impacts import ImpactRow, limit_at_fixed_nuisances, nuisance_impacts, run_impacts
+from .information import fisher_matrix
 from .injection import InjectionRow, run_injection
 from .joint import JointResult, NuisanceCurve, limits_with_nuisances, run_joint, scan_signals
 from .joint_model import Recipe, joint_recipe, joint_world
@@ -97,6 +107,8 @@ __all__ = [
     "BayesCurve",
     "ClusterEnsemble",
     "Configuration",
+    "CountFlux",
+    "CountImages",
     "CouplingMoments",
     "CoverageRow",
     "EnsembleSection",
@@ -131,6 +143,7 @@ __all__ = [
     "bandpower_responses",
     "bank_posterior",
     "bayes_over_masses",
+    "build_counts",
     "build_galaxy",
     "build_probe",
     "build_probes",
@@ -144,13 +157,18 @@ __all__ = [
     "cobaya_params",
     "cobaya_prior",
     "configured_bindings",
+    "count_flux",
+    "count_images",
+    "count_limits",
     "coupling_moments",
     "coupling_moments_at",
     "direct_bandpowers",
     "ensemble_cluster",
     "expected_g",
     "expected_strength",
+    "exposure_names",
     "file_data",
+    "fisher_matrix",
     "fit_coupling",
     "forecast_names",
     "halo_sky_spectra",
@@ -166,6 +184,7 @@ __all__ = [
     "logdensity",
     "loglike_rows",
     "marginal_limits",
+    "mean_area_cm2",
     "model_error",
     "moments_of",
     "noise_data",
@@ -214,4 +233,5 @@ __all__ = [
     "uniform_g_draws",
     "user_spectrum",
     "warn_if_far",
+    "world_with_images",
 ]

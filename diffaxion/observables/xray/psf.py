@@ -46,7 +46,13 @@ class PointSpread(eqx.Module):
 
 
 class RadialPointSpread(PointSpread):
-    """Interface of a circular point-spread function."""
+    """Interface of a circular point-spread function.
+
+    Attributes
+    ----------
+    references : tuple of str
+        Sources of the numbers.
+    """
 
     @abc.abstractmethod
     def enclosed(self, radius_arcsec: Float[Array, "..."]) -> Float[Array, "..."]:
