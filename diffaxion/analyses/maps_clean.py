@@ -17,8 +17,15 @@ from ..sky.nilc import NeedletILC, needlet_ilc
 from ..sky.nilc_result import CleanedMap
 from ..sky.passbands import Passbands
 from .maps_config import MapsConfiguration
-from .maps_prepare import Geometry, PreparedMaps
-from .maps_responses import cleaning_spectra, pipeline_bands, responses_of, with_cib
+from .maps_input import MapsInput
+from .maps_prepare import Geometry, PreparedMaps, channels_of
+from .maps_responses import (
+    channel_beams,
+    cleaning_spectra,
+    pipeline_bands,
+    responses_of,
+    with_cib,
+)
 
 Progress = Callable[[str, float], None]
 # Components whose response through the weights is reported.
@@ -195,31 +202,24 @@ class Cleaner:
             memory_GiB=cleaning.memory_GiB,
         )
 
-    def plan(self, prepared: PreparedMaps) -> NeedletPlan:
+    def plan_of(self, source: MapsInput) -> NeedletPlan:
         """Channels, resolution and smoothing of each scale."""
+        beams, _ = channel_beams(channels_of(self.settings, source), self.chosen.lmax)
         return needlet_plan(
             cosine_needlets(self.chosen.peaks, self.chosen.lmax),
-            prepared.beams,
+            beams,
             self.chosen.nside,
             bias=self.settings.cleaning.bias,
             channels=self.settings.cleaning.channels,
-            names=prepared.names,
+            names=source.names,
         )
 
-    def channels_at(self, prepared: PreparedMaps) -> list[int]:
-        """Number of channels at each scale."""
-        return [int(row.sum()) for row in self.plan(prepared).used]
-
-    def memory_MiB(self, prepared: PreparedMaps, sets: Mapping[str, Deprojected]) -> float:
+    def memory_MiB(self, plan: NeedletPlan, sets: Mapping[str, Deprojected]) -> float:
         """Peak memory of a cleaning, estimated before it starts [MiB]."""
         counts = [len(s.flat) for s in sets.values()]
-        found = memory_estimate(
-            self.plan(prepared),
-            self.settings.cleaning.variant,
-            counts,
-            masked=self.mask is not None,
-        )
-        return found["peak_MiB"]
+        cleaning = self.settings.cleaning
+        masked = self.mask is not None
+        return memory_estimate(plan, cleaning.variant, counts, masked=masked)["peak_MiB"]
 
     def clean(
         self,

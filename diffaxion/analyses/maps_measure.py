@@ -93,20 +93,23 @@ class Measurer:
         remove_beam: bool = False,
     ) -> CrossMeasurement:
         """Bandpowers of a cleaned map [uK] with the galaxies, all bins."""
+        return self.measure_with(values, fwhm_arcmin=fwhm_arcmin, remove_beam=remove_beam)
+
+    def measure_with(self, values: np.ndarray, **options: Any) -> CrossMeasurement:
+        """The same with further options of :func:`~diffaxion.sky.measure.measure_cross`."""
         return measure_cross(
             values,
             self.temperature_mask,
             self.galaxies,
             self.galaxy_mask,
             self.bins,
-            fwhm_arcmin=fwhm_arcmin,
-            remove_beam=remove_beam,
             transfer_g=self.transfer,
             lmax=self.chosen.measured_lmax,
             lmask=min(3 * self.chosen.nside - 1, 2 * self.chosen.measured_lmax),
             iterations=self.settings.measurement.iterations,
             transforms=self.transforms,
             mask_spectra=self.mask_spectra,
+            **options,
         )
 
     def fractions(self) -> dict[str, float]:

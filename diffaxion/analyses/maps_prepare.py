@@ -18,6 +18,7 @@ from ..sky.transforms import Transforms, get_transforms
 from .maps_config import MapsConfiguration
 from .maps_input import MapsInput, SkyInput
 from .maps_responses import channel_beams
+from .maps_sections import ChannelsSection
 from .maps_stages import read_arrays, stage_done, write_stage
 
 Progress = Callable[[str, float], None]
@@ -282,7 +283,7 @@ def prepare_maps(
         "cleaning": [chosen.nside, chosen.lmax, settings.cleaning.iterations],
         "seed": settings.seed,
     }
-    beams, _ = channel_beams(_with_beams(settings, source), chosen.lmax)
+    beams, _ = channel_beams(channels_of(settings, source), chosen.lmax)
     windows = None
     if uses_pixel_windows(settings):
         windows = np.stack([_window(n, chosen.lmax) for n in source.nsides])
@@ -307,7 +308,7 @@ def prepare_maps(
     return PreparedMaps(names, tuple(alms), beams, windows, found, source.nature)
 
 
-def _with_beams(settings: MapsConfiguration, source: MapsInput) -> Any:
+def channels_of(settings: MapsConfiguration, source: MapsInput) -> ChannelsSection:
     """Channels, with the beams of a simulated sky where none are given."""
     channels = settings.channels
     if not isinstance(source, SkyInput):

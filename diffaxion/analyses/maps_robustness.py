@@ -389,7 +389,7 @@ def moment_sets(suite: Suite) -> dict[str, Deprojected]:
     scales = len(suite.chosen.peaks)
     both = min(suite.settings.robustness.both_moments_scales, scales)
     first, rest = ("tsz", "cib", "cib-dbeta", "cib-dT"), ("tsz", "cib", "cib-dbeta")
-    room = suite.cleaner.channels_at(suite.prepared)
+    room = [int(row.sum()) for row in suite.cleaner.plan_of(suite.source).used]
     # One channel more than components, or the map would not depend on the data.
     rows = [first if j < both and room[j] > len(first) else rest for j in range(scales)]
     return {

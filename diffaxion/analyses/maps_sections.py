@@ -180,6 +180,9 @@ class ResidualsSection(_Section):
 
     enabled: bool = True
     channel: str | None = None
+    # Cross-spectrum at 353 GHz in place of a measured one: C_l [uK] at l = 100, and its slope.
+    cross_uK: float | None = Field(default=None, gt=0)
+    cross_slope: float = Field(default=-1.2, ge=-4, le=2)
     # Default: 4 K hotter, and beta larger by 0.2.
     alternatives: dict[str, AlternativeCIB] | None = None
 

@@ -154,6 +154,7 @@ def write_sky(folder: Path, sky: SimulatedSky, settings: MapsConfiguration) -> P
         "cib_temperature_K": float(spectra.cib_temperature_K),
         "cib_beta": float(spectra.cib_beta),
     }
+    values["residuals"].setdefault("cross_uK", cib_cross_uK(sky))
     values["channels"]["fwhm_arcmin"] = {
         n: float(f) for n, f in zip(sky.names, sky.fwhm_arcmin, strict=True)
     }
@@ -169,6 +170,29 @@ def write_sky(folder: Path, sky: SimulatedSky, settings: MapsConfiguration) -> P
     }
     head = f"# {sky.nature}\n# Clean it: diffaxion maps run {folder / 'maps.toml'}\n"
     return atomic_write(folder / "maps.toml", head + toml_text(values))
+
+
+def cib_cross_uK(sky: SimulatedSky) -> float:
+    """Cross-spectrum of all CIB shells with the galaxies that was put in, at l = 100 [uK].
+
+    Parameters
+    ----------
+    sky : SimulatedSky
+        The sky.
+
+    Returns
+    -------
+    float
+        At 353 GHz.
+
+    References
+    ----------
+    None: an input of the simulation.
+    """
+    names = [n for n in sky.spectra.names if n.startswith("cib-")]
+    top = min(100, sky.spectra.lmax)
+    slope = (top / 100.0) ** -1.2
+    return float(sum(sky.spectra.cross("galaxies", n)[top] for n in names) / slope)
 
 
 def toml_text(values: Mapping[str, Any], path: str = "") -> str:
