@@ -15,35 +15,48 @@ def register(app: typer.Typer) -> None:
     """Add the commands ``data``, ``cite`` and ``init``."""
 
     @app.command("data")
-    def data(as_json: Json = False) -> None:
-        """List the bundled tables with their source, licence and nature, and the targets.
+    def data(
+        clusters: Annotated[
+            bool, typer.Option("--clusters", help="Targets of the X-ray search instead.")
+        ] = False,
+        as_json: Json = False,
+    ) -> None:
+        """List the bundled tables with their source, licence and nature, or the targets.
 
-        Example: diffaxion data
+        Example: diffaxion data --clusters
         """
         import json
 
         from ..data.cluster_files import BUNDLED_CLUSTERS, load_cluster
         from ..data.registry import load_table, table_names
 
+        if clusters:
+            targets = {name: load_cluster(name) for name in BUNDLED_CLUSTERS}
+            if as_json:
+                typer.echo(json.dumps({n: t.model_dump() for n, t in targets.items()}))
+                return
+            for name, facts in targets.items():
+                counts = ", ".join(f"{n} {c}" for c, n in facts.stars.counts.items())
+                typer.echo(
+                    f"{name}  [{facts.kind}; {facts.label}, "
+                    f"{facts.sightline.distance_kpc:g} kpc; {counts}]"
+                )
+                typer.echo(f"    position: {facts.position.source}")
+                typer.echo(f"    stars: {facts.stars.source}")
+                if facts.unverified():
+                    typer.echo(f"    unverified: {', '.join(facts.unverified())}")
+                typer.echo(f"    copy and edit it: diffaxion init my.toml --cluster {name}")
+            return
         tables = {name: load_table(name) for name in table_names()}
-        targets = {name: load_cluster(name) for name in BUNDLED_CLUSTERS}
         if as_json:
-            listed = {n: {k: str(v) for k, v in t.meta.items()} for n, t in tables.items()}
             typer.echo(
-                json.dumps(listed | {f"target {n}": t.model_dump() for n, t in targets.items()})
+                json.dumps({n: {k: str(v) for k, v in t.meta.items()} for n, t in tables.items()})
             )
             return
         for name, table in tables.items():
             typer.echo(f"{name}  [{table.meta['nature']}; {table.meta['licence']}]")
             typer.echo(f"    {table.meta['description']}")
             typer.echo(f"    source: {table.meta['source']}")
-        for name, facts in targets.items():
-            counts = ", ".join(f"{n} {c}" for c, n in facts.stars.counts.items())
-            typer.echo(
-                f"target {name}  [{facts.kind}; {facts.label}, "
-                f"{facts.sightline.distance_kpc:g} kpc; {counts}]"
-            )
-            typer.echo(f"    copy and edit it: diffaxion init my.toml --cluster {name}")
 
     @app.command("cite")
     def cite(

@@ -111,8 +111,10 @@ def test_thresholds():
 
 
 def test_targets_are_listed(capsys):
-    code, out, _ = run(capsys, "data")
+    code, out, _ = run(capsys, "data", "--clusters")
     assert code == 0
-    assert "target wd1  [cluster; Westerlund 1, 2.6 kpc; 8 WC, 14 WN]" in out
-    code, out, _ = run(capsys, "data", "--json")
-    assert json.loads(out)["target arches"]["position"]["ra"] == pytest.approx(266.4604, abs=1e-4)
+    assert "wd1  [cluster; Westerlund 1, 2.6 kpc; 8 WC, 14 WN]" in out
+    assert "unverified: sightline.distance_range_kpc, stars.counts" in out
+    code, out, _ = run(capsys, "data", "--clusters", "--json")
+    assert list(json.loads(out)) == ["quintuplet", "wd1", "arches", "betelgeuse"]
+    assert json.loads(out)["arches"]["position"]["ra"] == pytest.approx(266.4604, abs=1e-4)
