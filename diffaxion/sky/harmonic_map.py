@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ConfigurationError, ValidityError
 from .harmonic_ilc import ilc_weights
 from .needlet_maps import beam_ratios
-from .needlet_plan import LEVEL
+from .needlet_plan import beam_limit
 from .needlets import gaussian_beam
 from .transforms import alm_size, cross_spectrum, scale_alm
 from .weights import SINGULAR, check_responses
@@ -92,8 +92,7 @@ def harmonic_clean(
                 f"coefficients of shape {a.shape}: expected ({alm_size(lmax)},), as the beams end "
                 f"at l = {lmax}"
             )
-    limit = np.argmin(np.abs(response - LEVEL), axis=1)
-    used = np.arange(lmax + 1)[:, None] <= limit
+    used = np.arange(lmax + 1)[:, None] <= beam_limit(response)
     labels = (
         tuple(names) if names is not None else tuple(f"column {k}" for k in range(len(matrix[0])))
     )

@@ -112,7 +112,7 @@ class LocalSmoothing:
         if self.mask is None and not self.iterations and first > self.band:
             return maps
         out = np.empty_like(maps)
-        for row, m, a in zip(out, maps, alms):
+        for k, m in enumerate(maps):
             if self.mask is not None:
                 mean = self._map(self._coefficients(self.mask * m), self.nside)
                 mean /= np.where(self._fine > 0.0, self._fine, 1.0)
@@ -120,8 +120,8 @@ class LocalSmoothing:
                 # As the reference does: a round trip through pixels, also where G vanishes.
                 mean = self._map(self._coefficients(m), self.nside)
             else:
-                mean = self._map(scale_alm(a, self.gain, self.band), self.nside)
-            np.subtract(m, mean, out=row)
+                mean = self._map(scale_alm(alms[k], self.gain, self.band), self.nside)
+            np.subtract(m, mean, out=out[k])
         return out if self.mask is None else out * self.mask
 
     def covariance(self, deviations: np.ndarray) -> np.ndarray:

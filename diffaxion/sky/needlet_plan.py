@@ -104,6 +104,12 @@ def power_of_two(least: int) -> int:
     return 1 << max(0, int(least) - 1).bit_length()
 
 
+def beam_limit(beams: np.ndarray) -> np.ndarray:
+    """Multipole where each beam (n, l) is closest to the level, the last one of several."""
+    distance = np.where(beams > 0.0, np.abs(beams - LEVEL), np.inf)
+    return beams.shape[1] - 1 - np.argmin(distance[:, ::-1], axis=1)
+
+
 def _chosen(channels: Sequence[Sequence[str]], names: tuple[str, ...], scales: int) -> np.ndarray:
     """Explicit lists of channels as a table of shape (J, n)."""
     if len(channels) != scales:
@@ -199,7 +205,7 @@ def needlet_plan(
     upper = np.array([p + int(np.argmin(np.abs(f[p:] - LEVEL))) for p, f in zip(peak, h)])
     upper[-1] = lmax
     if channels is None:
-        limit = np.argmin(np.abs(response - LEVEL), axis=1)
+        limit = beam_limit(response)
         limit = limit if reach is None else np.minimum(limit, np.asarray(reach, int))
         used = upper[:, None] <= limit
     else:

@@ -171,7 +171,7 @@ def _check_memory(
     )
     if settings.memory_GiB is not None and found["peak_MiB"] > 1024.0 * settings.memory_GiB:
         raise ConfigurationError(
-            f"the run would need about {found['peak_MiB'] / 1024.0:.1f} GiB, memory_GiB allows "
+            f"the run would need about {found['peak_MiB'] / 1024.0:.3g} GiB, memory_GiB allows "
             f"{settings.memory_GiB:g}: choose the variant 'interpolated' or 'coarse', fewer "
             "deprojection sets, or a lower nside"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class ScaleCache:
         try:
             with np.load(path, allow_pickle=False) as found:
                 return {k: found[k] for k in found.files}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             warnings.warn(
                 f"{path} cannot be read ({error}): the scale is computed again",
                 DiffaxionWarning,

@@ -25,7 +25,8 @@ from jaxtyping import Array, Float
 
 from ..errors import ConfigurationError, ValidityError
 
-# Smallest conditional variance of a channel, given the others, that a covariance may have.
+# Smallest relative eigenvalue of a mean covariance, channels scaled to unit variance, and smallest
+# share of a channel's variance in a pixel that the channels before it may leave.
 SINGULAR = 1e-13
 _TINY = 1e-300
 # Shares of the mean covariance added, in turn, where the local one is not positive definite.
@@ -265,8 +266,7 @@ def prepare_covariance(
     for i in range(n if regularise else 0):
         for c in (packed, mean):
             c[pair_index(i, i)] *= 1.0 + regularise
-    if not np.all(variance > _TINY) or not _least(mean, n)[0] > SINGULAR:
-        raise ValidityError(_singular(mean, n, where))
+    _refuse_singular(mean, n, where)
     bad = np.concatenate(
         [
             ~(_least(packed[:, k : k + _CHUNK], n) > SINGULAR)
@@ -345,14 +345,17 @@ def solve_rows(
     return jnp.einsum("ikp,ip->kp", inverse, jnp.einsum("icp,cp->ip", light, u))
 
 
-def _singular(mean: np.ndarray, n: int, where: str) -> str:
+def _refuse_singular(mean: np.ndarray, n: int, where: str) -> None:
+    """Error if the mean covariance, channels scaled to unit variance, is singular."""
     matrix = unpack(mean, n)[..., 0]
-    if not np.all(np.isfinite(matrix)):
-        what = "it is not finite"
-    else:
+    if np.all(np.isfinite(matrix)):
         eigen = np.linalg.eigvalsh(matrix)
-        what = f"smallest relative eigenvalue {eigen[0] / eigen[-1]:.2g}"
-    return (
+        if eigen[0] > SINGULAR * eigen[-1]:
+            return
+        what = f"smallest relative eigenvalue {eigen[0] / max(eigen[-1], _TINY):.2g}"
+    else:
+        what = "it is not finite"
+    raise ValidityError(
         f"the covariance of {n} channels is singular{f' at {where}' if where else ''}: {what}. "
         "Maps without noise, or copies of one another, cannot be told apart: drop channels, add "
         "noise, or allow a fraction of the variance on the diagonal with regularise="

@@ -161,6 +161,14 @@ def test_unusable_plans(change, message):
         needlet_plan(top_hat_needlets((0, 30, 61), 60), beams, nside, **options)
 
 
+def test_beams_that_end_above_the_level():
+    """A perfect beam is used everywhere, a table that breaks off up to its end."""
+    beams = np.ones((2, 61))
+    beams[1, 45:] = 0.0
+    plan = needlet_plan(top_hat_needlets((0, 30, 61), 60), beams, 32)
+    assert plan.used.tolist() == [[True, True], [True, False]]
+
+
 def test_a_listed_channel_needs_a_beam():
     beams = gaussian_beam((60.0, 50.0), 60)
     beams[0, 40:] = 0.0
