@@ -142,7 +142,7 @@ def planned_bins(facts: ClusterDescription, plan: SimulationPlan) -> tuple[np.nd
     if chosen is None:
         lowest = facts.nustar.energy_min_keV if facts.nustar else 10.0
         chosen = np.arange(lowest, _TOP_KEV + 0.1, _BIN_KEV)
-    return energy_bins(chosen, "bins")
+    return energy_bins(np.asarray(list(chosen), float), "bins")
 
 
 def _sizes(facts: ClusterDescription, plan: SimulationPlan) -> tuple[float, float]:

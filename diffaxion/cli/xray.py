@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -161,7 +162,9 @@ def _register_simulate(app: typer.Typer) -> None:
         if spread is not None:
             listed = synthetic_stars(facts, spread, seed)
         model, _ = read_psf_model(psf)
-        folder, record = _prepare("simulate", out, overwrite, seed, settings.model_dump())
+        chosen = settings.model_dump() | {"plan": asdict(plan), "spread_arcsec": spread}
+        chosen |= {"target": facts.origin, "g_GeV": coupling, "m_a_eV": mass}
+        folder, record = _prepare("simulate", out, overwrite, seed, chosen)
         made = simulate_observation(
             facts,
             settings,
@@ -467,8 +470,6 @@ def _register_flux(app: typer.Typer) -> None:
 
 
 def _at(world: Any, mass: float) -> Any:
-    from dataclasses import replace
-
     from ..conversion.axion import Axion
 
     return replace(world, axion=Axion(float(mass), 1.0))

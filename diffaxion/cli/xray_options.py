@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from ..data.discovery import bundled_observation
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ Folders = Annotated[
     typer.Argument(
         metavar="DIR...",
         help="Folders with observation.toml, or with files named as in the standard processing; "
-        "`diffaxion xray simulate` writes an example.",
+        "`diffaxion xray simulate` writes an example, `bundled` is one.",
     ),
 ]
 Cluster = Annotated[
@@ -130,7 +132,13 @@ def read_folders(folders: Sequence[str], **choices: Any) -> list[Observation]:
     radius = choices.get("radius_arcmin")
     if radius is not None and not 0.0 < radius <= 30.0:
         raise ConfigurationError(f"--roi = {radius:g} arcmin: expected 0 < radius <= 30")
-    return [read_observation(folder, **choices) for folder in folders]
+    return [read_observation(_place(folder), **choices) for folder in folders]
+
+
+def _place(folder: str) -> Path:
+    """A folder of data; ``bundled`` is the simulated one of the package unless it exists."""
+    path = Path(folder)
+    return bundled_observation() if folder == "bundled" and not path.exists() else path
 
 
 def image_settings(

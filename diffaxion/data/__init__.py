@@ -4,6 +4,7 @@ from .alignment import source_offset
 from .bandpowers import Bandpowers, read_bandpowers, write_bandpowers
 from .channel_maps import ChannelMaps, change_nside, read_channel_maps
 from .cluster_files import BUNDLED_CLUSTERS, ClusterDescription, cluster_text, load_cluster
+from .discovery import bundled_observation
 from .events import EventList, read_events
 from .flux_points import FluxPoints, read_flux_points
 from .halo_profiles import HaloProfiles, read_halo_profiles
@@ -37,6 +38,7 @@ from .nustar_files import (
 from .observation import read_image_stack
 from .ogip import AncillaryResponse, Redistribution, check_response, read_arf, read_rmf
 from .pha import Spectrum, check_spectrum, read_pha
+from .psf_files import PsfFile, read_psf
 from .registry import BundledTable, load_table, table_names
 from .sky_grid import SkyGrid, grid_from_header, tangent_offsets_arcsec
 from .sky_images import SkyImage, read_sky_image
@@ -59,12 +61,14 @@ __all__ = [
     "LinearPowerTable",
     "MesaHistory",
     "MesaProfile",
+    "PsfFile",
     "Redistribution",
     "SkyGrid",
     "SkyImage",
     "Spectrum",
     "StarList",
     "StellarTrack",
+    "bundled_observation",
     "change_nside",
     "check_response",
     "check_spectrum",
@@ -88,6 +92,7 @@ __all__ = [
     "read_pha",
     "read_profile",
     "read_profiles_index",
+    "read_psf",
     "read_rmf",
     "read_sky_image",
     "read_star_list",

@@ -14,6 +14,7 @@ where the target is: its name comes from elsewhere, and exposures are not aligne
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,22 @@ def observation_files(path: str | Path) -> ObservationFiles:
     return read_file_list(path)
 
 
+def bundled_observation() -> Path:
+    """Folder of the bundled simulated observation of Quintuplet: a toy for tutorials, not data.
+
+    Returns
+    -------
+    Path
+        Folder with ``observation.toml`` and 7 energy bins of 10 keV, made by
+        ``scripts/make_simulated_observation.py`` with a signal of g = 5.5e-12 GeV^-1.
+
+    References
+    ----------
+    None: simulated.
+    """
+    return Path(str(files("diffaxion.data") / "simulated" / "simulated_quintuplet"))
+
+
 def _discover(folder: Path) -> dict[str, Any]:
     """Content of a list for a folder without one."""
     bands: dict[str, dict[str, dict[tuple[float, float], str]]] = {}
@@ -69,7 +86,7 @@ def _discover(folder: Path) -> dict[str, Any]:
             bands.setdefault(found[1], {}).setdefault(found[6], {})[band] = file.name
         elif found := _WHOLE.fullmatch(file.name):
             whole.setdefault(found[1], {})[found[4] or found[5] or found[6]] = file.name
-    stems = sorted({*bands, *(s for s, files in whole.items() if "cl" in files)})
+    stems = sorted({*bands, *(s for s, known in whole.items() if "cl" in known)})
     images = [kinds.get(kind, {}) for kinds in bands.values() for kind in ("sk", "bgd")]
     bins = sorted({band for found in images for band in found})
     if not stems or not bins:

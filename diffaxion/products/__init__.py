@@ -46,9 +46,12 @@ from .plots import (
 )
 from .report import Image, Note, Table, Verbatim, build_report, write_report
 from .screening_curves import screening_curves
+from .xray_files import flux_points_ecsv, write_simulation
+from .xray_images import ImageView, image_view, plot_bin_counts, plot_count_images, plot_flux_points
 
 __all__ = [
     "Image",
+    "ImageView",
     "LimitCurve",
     "MergedLimits",
     "MergedPosterior",
@@ -62,18 +65,23 @@ __all__ = [
     "collect_references",
     "figure_bytes",
     "find_reference",
+    "flux_points_ecsv",
     "forecast_curves",
     "forecast_summary",
     "format_citations",
+    "image_view",
     "limits_csv",
     "load_overlay",
     "merge_limits",
     "merge_posteriors",
     "merge_sbc",
     "overlay_names",
+    "plot_bin_counts",
     "plot_conversion",
     "plot_corner",
+    "plot_count_images",
     "plot_coverage",
+    "plot_flux_points",
     "plot_forecast",
     "plot_gradients",
     "plot_impacts",
@@ -94,5 +102,6 @@ __all__ = [
     "write_merged_limits",
     "write_merged_posterior",
     "write_report",
+    "write_simulation",
     "write_two_column",
 ]

@@ -141,7 +141,7 @@ def image_view(
     share = used[: ny * factor, : nx * factor].reshape(ny, factor, nx, factor)
     # Blocks at the edge of the region are shown for the part that is inside.
     part = share.mean(axis=(1, 3))
-    part = np.where(part >= 0.25, part, 0.0)
+    part = np.where(part >= 0.5, part, 0.0)
     template = np.asarray(signal)[bins].sum(axis=(0, 1))
     grid = stack.grids[0].rebin(factor)
     y, x = np.indices((ny + 1, nx + 1)) - 0.5
@@ -190,7 +190,7 @@ def plot_count_images(views: Sequence[ImageView]) -> Figure:
     """
     if not views:
         raise DataError("plot_count_images needs at least one image")
-    figure = new_figure(0.4 + 5.0 * len(views), 5.1)
+    figure = new_figure(0.4 + 4.9 * len(views), 4.9)
     columns: Any = figure.subplots(1, len(views), squeeze=False)[0]
     for axes, view in zip(columns, views, strict=True):
         reach = 1.12 * view.radius_arcmin
@@ -218,11 +218,12 @@ def plot_count_images(views: Sequence[ImageView]) -> Figure:
             0.02, 0.02, view.stars_label, transform=axes.transAxes, fontsize=7, color="0.2",
             path_effects=halo(), zorder=8,
         )  # fmt: skip
-        axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.11), ncols=3, fontsize=8, frameon=True,
-            facecolor="0.75", edgecolor="0.4",
-        )  # fmt: skip
         _inset(axes, view)
+    handles, labels = columns[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=3, fontsize=8.5, frameon=True,
+        facecolor="0.75", edgecolor="0.4",
+    )  # fmt: skip
     return figure
 
 
