@@ -145,7 +145,7 @@ def prepare_run(
                 f"{total_beams.shape}"
             )
         total_beams = total_beams * windows
-    _check_memory(plan, settings, requests, mask is not None)
+    memory = _check_memory(plan, settings, requests, mask is not None)
     instrument = Instrument(
         plan,
         beam_ratios(total_beams, settings.output_beam()),
@@ -155,12 +155,13 @@ def prepare_run(
         settings.iterations,
         settings.variant == "exact",
     )
-    return Run(settings, instrument, requests, responses, noise, progress)
+    return Run(settings, instrument, requests, responses, memory, noise, progress)
 
 
 def _check_memory(
     plan: NeedletPlan, settings: NeedletILC, requests: list[Request], masked: bool
-) -> None:
+) -> float:
+    """Estimate of the memory that is needed beyond the input maps [MiB], if it is allowed."""
     found = memory_estimate(
         plan,
         settings.variant,
@@ -175,3 +176,4 @@ def _check_memory(
             f"{settings.memory_GiB:g}: choose the variant 'interpolated' or 'coarse', fewer "
             "deprojection sets, or a lower nside"
         )
+    return float(found["peak_MiB"])

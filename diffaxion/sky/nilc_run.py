@@ -68,11 +68,12 @@ class Run:
         instrument: Instrument,
         requests: list[Request],
         responses: Mapping[str, np.ndarray],
+        memory_MiB: float,
         noise: np.ndarray | None = None,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> None:
         self.settings, self.instrument, self.plan = settings, instrument, instrument.plan
-        self.requests, self.responses = requests, responses
+        self.requests, self.responses, self.memory_MiB = requests, responses, memory_MiB
         self.noise = None if noise is None else np.asarray(noise, float)
         self.transforms = instrument.transforms
         self.back = Synthesiser(
@@ -261,6 +262,7 @@ class Run:
             **self.settings.identity(),
             "responses": {n: np.asarray(a).tolist() for n, a in self.responses.items()},
             "mask": self.instrument.mask is not None,
+            "memory_estimate_MiB": self.memory_MiB,
             "versions": versions(),
             "scales": [r.record() for r in reports],
         }

@@ -417,6 +417,7 @@ def test_progress_and_record(sky):
     assert found.record["variant"] == "interpolated"
     assert found.record["scales"][0]["channels"] == list(NAMES)
     assert found.record["responses"]["tsz"] == RESPONSES["tsz"].tolist()
+    assert 20.0 < found.record["memory_estimate_MiB"] < 60.0
     assert found.lmax == LMAX
     assert found.map(16).size == 12 * 16**2
 
