@@ -60,7 +60,6 @@ def goldstein2024() -> dict[str, Any]:
     return {
         "channels": {"names": list(PLANCK_CHANNELS), "passbands": "planck"},
         "cleaning": {
-            "method": "nilc",
             "preserve": "screening",
             "deprojected": ["tsz", "cib", "cib-dbeta"],
             "cib": "planck2014",
@@ -262,7 +261,24 @@ def load_maps_configuration(path: str | Path | None = None) -> MapsConfiguration
         raise ConfigurationError(
             f"configuration {name}: not TOML ({error}); only TOML is read"
         ) from None
-    if isinstance(values.get("files"), dict):
-        folder = Path(name).parent / str(values["files"].get("folder", "."))
-        values = values | {"files": values["files"] | {"folder": str(folder.resolve())}}
+    values = _absolute(values, Path(name).parent)
     return parse_maps_configuration(values, name)
+
+
+def _absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same settings with names of files that start at the folder of the configuration."""
+    out = dict(values)
+    if isinstance(values.get("files"), dict):
+        where = folder / str(values["files"].get("folder", "."))
+        out["files"] = values["files"] | {"folder": str(where.resolve())}
+    channels = values.get("channels")
+    if isinstance(channels, dict):
+        changed = dict(channels)
+        beams = channels.get("beam_files")
+        if isinstance(beams, dict):
+            changed["beam_files"] = {k: str((folder / str(v)).resolve()) for k, v in beams.items()}
+        bands = channels.get("passbands", "planck")
+        if bands not in ("planck", "monochromatic"):
+            changed["passbands"] = str((folder / str(bands)).resolve())
+        out["channels"] = changed
+    return out

@@ -220,7 +220,8 @@ class FileInput:
 
         path, column = self._path(text)
         frame = self.files.mask_coordinates.get(text, self.files.coordinates)
-        found = read_mask(path, field=column, ordering=self.files.ordering, coordinates=frame)
+        ordering = self.files.mask_ordering.get(text, self.files.ordering)
+        found = read_mask(path, field=column, ordering=ordering, coordinates=frame)
         if frame is not None and frame != "galactic":
             found = rotate_mask(found, frame)
         if mask_nside(found) != nside:
@@ -278,7 +279,12 @@ class FileInput:
         if f.galaxies_kind == "counts":
             assert f.completeness is not None
             where, place = self._path(f.completeness)
-            complete = read_mask(where, field=place, ordering=f.ordering)
+            complete = read_mask(
+                where,
+                field=place,
+                ordering=f.mask_ordering.get(f.completeness, f.ordering),
+                coordinates=f.mask_coordinates.get(f.completeness, f.coordinates),
+            )
             made = counts_to_overdensity(np.where(mask > 0.0, values, 0.0), complete * mask)
             values, mask = made.values, made.mask
             shot = 4.0 * np.pi / (12 * own**2) / made.mean_per_pixel

@@ -177,11 +177,6 @@ def plan_maps(
         cross = {"cross_uK": cib_cross_uK(source.sky)}
         residuals = settings.residuals.model_copy(update=cross)
         settings = settings.model_copy(update={"residuals": residuals})
-    if settings.cleaning.method == "hilc":
-        raise ConfigurationError(
-            "cleaning.method = 'hilc' is not part of the pipeline: use 'nilc', or "
-            "diffaxion.sky.harmonic_ilc in Python"
-        )
     chosen = geometry(settings, source)
     mask = None
     if settings.cleaning.mask:

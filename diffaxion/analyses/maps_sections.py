@@ -84,6 +84,8 @@ class FilesSection(_Section):
     galaxy_masks: list[str] = []
     # Frames of masks that are not Galactic, by the text that names them above: they are rotated.
     mask_coordinates: dict[str, Literal["galactic", "equatorial", "ecliptic"]] = {}
+    # Ordering of files that do not state it (plain arrays), by the text that names them.
+    mask_ordering: dict[str, Literal["RING", "NESTED"]] = {}
     # A pixel of a mask that changes resolution is kept from this share of its parts on.
     mask_threshold: float = Field(default=0.9, gt=0, le=1)
     nature: str = ""
@@ -113,9 +115,8 @@ class PreparationSection(_Section):
 
 
 class CleaningSection(_Section):
-    """The constrained ILC."""
+    """The constrained needlet ILC."""
 
-    method: Literal["nilc", "hilc"] = "nilc"
     preserve: Literal["screening", "dark-photon"] = "screening"
     # One list for all scales, or one list for each scale.
     deprojected: list[str] | list[list[str]] = ["tsz", "cib", "cib-dbeta"]
@@ -143,8 +144,6 @@ class CleaningSection(_Section):
     memory_GiB: float | None = Field(default=None, gt=0)
     # Channels at each scale, in place of the rule on beams.
     channels: list[list[str]] | None = None
-    # Of the harmonic ILC: width of its bands in l.
-    band_width: int = Field(default=30, ge=2)
 
 
 class MeasurementSection(_Section):

@@ -15,6 +15,7 @@ from . import (
     limit,
     limit_joint,
     limit_screening,
+    maps,
     merge,
     plot,
     predict_conversion,
@@ -61,6 +62,9 @@ def build_app() -> Callable[..., Any]:
     images = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(images, name="xray", help="Images of NuSTAR: simulate, fit, flux points.")
     xray.register(images)
+    sky = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(sky, name="maps", help="From frequency maps of the sky to bandpowers.")
+    maps.register(sky)
     checks = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(checks, name="calibrate", help="Calibration by simulated data.")
     calibrate.register(checks)

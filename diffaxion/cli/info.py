@@ -93,7 +93,8 @@ def register(app: typer.Typer) -> None:
     def init(
         path: Annotated[str, typer.Argument(help="File to write.")] = "diffaxion.toml",
         configuration: Annotated[
-            str, typer.Option("--configuration", help="joint, xray or screening.")
+            str,
+            typer.Option("--configuration", help="joint, xray, screening, maps or planck."),
         ] = "joint",
         cluster: Annotated[
             str | None,
@@ -108,15 +109,20 @@ def register(app: typer.Typer) -> None:
 
         Example: diffaxion init my-cluster.toml --cluster quintuplet
         """
-        from ..analyses.config import default_configuration_text
+        from ..analyses.config import BUNDLED, check_choice, default_configuration_text
+        from ..analyses.maps_config import MAPS_BUNDLED, maps_configuration_text
         from ..data.cluster_files import cluster_text
         from ..provenance import atomic_write
 
-        text = (
-            default_configuration_text(configuration) if cluster is None else cluster_text(cluster)
-        )
+        check_choice("configuration", configuration, (*BUNDLED, *MAPS_BUNDLED))
+        use = "joint"
+        if cluster is not None:
+            use, text = "predict luminosity --cluster", cluster_text(cluster)
+        elif configuration in MAPS_BUNDLED:
+            use, text = "maps run", maps_configuration_text(configuration)
+        else:
+            text = default_configuration_text(configuration)
         if Path(path).exists():
             raise OutputExistsError(f"{path} exists already: choose another name or remove it")
         atomic_write(path, text)
-        use = "joint" if cluster is None else "predict luminosity --cluster"
         typer.echo(f"wrote {path}; run it with: diffaxion {use} {path}")

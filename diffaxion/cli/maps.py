@@ -1,0 +1,291 @@
+"""``diffaxion maps``: from frequency maps to bandpowers of screening and galaxies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ConfigurationError
+from .options import Json, Out, Overwrite, Quiet
+
+if TYPE_CHECKING:
+    from ..analyses.maps_config import MapsConfiguration
+
+Config = Annotated[
+    str,
+    typer.Argument(metavar="CONFIG", help="TOML file, or maps (bundled: a small simulated sky)."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed [default: configured].")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that --out holds.")]
+STORED = "configuration.json"
+
+
+def _progress(quiet: bool) -> Callable[[str, float], None]:
+    """Writer of progress on standard error: one line per step, rewritten on a terminal."""
+    start, last = time.perf_counter(), [""]
+
+    def report(step: str, done: float) -> None:
+        if quiet:
+            return
+        text = f"[{time.perf_counter() - start:6.1f} s] {step}"
+        live = sys.stderr.isatty()
+        if live:
+            end = "" if done < 1.0 else "\n"
+            print(f"\r{text:<72}", end=end, file=sys.stderr, flush=True)
+        elif step != last[0]:
+            print(text, file=sys.stderr, flush=True)
+        last[0] = step
+
+    return report
+
+
+def _settings(config: str, seed: int | None) -> MapsConfiguration:
+    from ..analyses.maps_config import load_maps_configuration
+
+    found = load_maps_configuration(config)
+    if seed is None:
+        return found
+    if seed < 0:
+        raise ConfigurationError(f"--seed = {seed}: expected a whole number >= 0")
+    return found.model_copy(update={"seed": seed})
+
+
+def _record(settings: MapsConfiguration, folder: Path) -> dict[str, Any]:
+    from ..provenance import provenance_record, write_json
+
+    values = settings.model_dump(mode="json", exclude_none=True)
+    write_json(folder / STORED, values)
+    return provenance_record(settings.seed, values)
+
+
+def _say(lines: list[str], quiet: bool) -> None:
+    for line in [] if quiet else lines:
+        print(line, file=sys.stderr)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands ``simulate``, ``clean``, ``measure`` and ``run``."""
+
+    @app.command("simulate")
+    def simulate(
+        config: Config = "maps",
+        seed: Seed = None,
+        out: Out = None,
+        overwrite: Overwrite = False,
+        quiet: Quiet = False,
+        as_json: Json = False,
+    ) -> None:
+        """Simulated frequency maps, galaxies and masks, with a configuration to clean them.
+
+        Example: diffaxion maps simulate maps --seed 3 --out sky
+        """
+        from ..analyses.maps_simulation import simulated_sky, write_sky
+        from ..provenance import prepare_output, write_json
+
+        settings = _settings(config, seed)
+        if settings.simulation is None:
+            raise ConfigurationError(
+                f"configuration {config}: no section [simulation], nothing to simulate"
+            )
+        report = _progress(quiet)
+        report("simulate", 0.0)
+        sky = simulated_sky(settings)
+        folder = prepare_output(out, "maps-simulate", overwrite=overwrite)
+        record = _record(settings, folder)
+        path = write_sky(folder, sky, settings)
+        write_json(folder / "provenance.json", record)
+        report("done", 1.0)
+        shown = {"folder": str(folder), "configuration": str(path), "nature": sky.nature}
+        if as_json:
+            typer.echo(json.dumps(shown))
+            return
+        typer.echo(sky.nature)
+        typer.echo(f"maps in {folder}; clean them with: diffaxion maps run {path}")
+
+    @app.command("clean")
+    def clean(
+        config: Config = "maps",
+        seed: Seed = None,
+        out: Out = None,
+        overwrite: Overwrite = False,
+        resume: Resume = False,
+        quiet: Quiet = False,
+        as_json: Json = False,
+    ) -> None:
+        """Cleaned maps of screening: prepared channels through the constrained needlet ILC.
+
+        Example: diffaxion maps clean sky/maps.toml --out cleaned
+        """
+        from ..analyses.maps_pipeline import FIDUCIAL, plan_maps, run_maps
+        from ..products.maps_products import write_cleaned
+        from ..provenance import prepare_output, write_json
+        from ..runtime import enable_cache
+
+        settings = _settings(config, seed)
+        plan = plan_maps(settings)
+        folder = prepare_output(out, "maps-clean", overwrite=overwrite, resume=resume)
+        enable_cache()
+        _say(plan.lines(), quiet)
+        record = _record(settings, folder)
+        report = _progress(quiet)
+        result = run_maps(plan, folder, report, measure=False)
+        write_cleaned(folder, result, record)
+        write_json(folder / "provenance.json", record)
+        report("done", 1.0)
+        rms = float(result.cleaned[FIDUCIAL].values[result.measurer.temperature_mask > 0.0].std())
+        shown = {
+            "folder": str(folder),
+            "sets": list(result.cleaned),
+            "rms_uK": rms,
+            "memory_MiB": plan.memory_MiB,
+            "seconds": result.seconds,
+        }
+        if as_json:
+            typer.echo(json.dumps(shown))
+            return
+        typer.echo(f"cleaned maps of {', '.join(result.cleaned)}; rms {rms:.4g} uK at 353 GHz")
+        typer.echo(f"results in {folder}; measure with: diffaxion maps measure {folder}")
+
+    @app.command("measure")
+    def measure(
+        cleaned: Annotated[
+            str, typer.Argument(metavar="FOLDER", help="Folder that diffaxion maps clean wrote.")
+        ],
+        out: Out = None,
+        overwrite: Overwrite = False,
+        quiet: Quiet = False,
+        as_json: Json = False,
+    ) -> None:
+        """Bandpowers of cleaned maps with the galaxies: bandpowers.npz with its covariance.
+
+        Example: diffaxion maps measure cleaned --out measured
+        """
+        from ..analyses.maps_pipeline import plan_maps, run_maps
+        from ..products.maps_products import write_measurement
+        from ..provenance import prepare_output
+        from ..runtime import enable_cache
+
+        source = Path(cleaned)
+        settings = stored_settings(source)
+        plan = plan_maps(settings)
+        folder = prepare_output(out, "maps-measure", overwrite=overwrite)
+        enable_cache()
+        record = _record(settings, folder)
+        report = _progress(quiet)
+        result = run_maps(plan, source, report)
+        summary = write_measurement(folder, result, record)
+        report("done", 1.0)
+        _print_summary(summary, folder, as_json)
+
+    @app.command("run")
+    def run(
+        config: Config = "maps",
+        seed: Seed = None,
+        out: Out = None,
+        overwrite: Overwrite = False,
+        resume: Resume = False,
+        keep: Annotated[
+            bool, typer.Option("--keep", help="Keep the intermediate results of the stages.")
+        ] = False,
+        quiet: Quiet = False,
+        as_json: Json = False,
+    ) -> None:
+        """The whole way: maps, cleaned map, bandpowers.npz that limit screening and joint read.
+
+        Example: diffaxion maps run maps --out maps-result
+        """
+        from ..analyses.maps_pipeline import plan_maps, run_maps
+        from ..products.maps_products import write_cleaned, write_measurement
+        from ..provenance import prepare_output
+        from ..runtime import enable_cache
+
+        settings = _settings(config, seed)
+        plan = plan_maps(settings)
+        folder = prepare_output(out, "maps-run", overwrite=overwrite, resume=resume)
+        enable_cache()
+        _say(plan.lines(), quiet)
+        record = _record(settings, folder)
+        report = _progress(quiet)
+        result = run_maps(plan, folder, report)
+        report("products", 0.0)
+        write_cleaned(folder, result, record)
+        summary = write_measurement(folder, result, record)
+        if not keep:
+            for name in ("prepared", "scales"):
+                shutil.rmtree(folder / name, ignore_errors=True)
+        report("done", 1.0)
+        _print_summary(summary, folder, as_json)
+
+
+def stored_settings(folder: Path) -> MapsConfiguration:
+    """Settings with which a folder of cleaned maps was made.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that ``diffaxion maps clean`` wrote.
+
+    Returns
+    -------
+    MapsConfiguration
+        Settings.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder holds no such run.
+
+    References
+    ----------
+    None: configuration.
+    """
+    from ..analyses.maps_config import parse_maps_configuration
+
+    path = folder / STORED
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{folder}: no cleaned maps ({error}); expected a folder that `diffaxion maps clean` "
+            "wrote"
+        ) from None
+    if not (folder / "cleaned.json").is_file():
+        raise ConfigurationError(
+            f"{folder}: its cleaning is not finished (cleaned.json is missing); continue it with "
+            "diffaxion maps clean --resume"
+        )
+    return parse_maps_configuration(values, str(path))
+
+
+def _print_summary(summary: dict[str, Any], folder: Path, as_json: bool) -> None:
+    from ..provenance import jsonable
+
+    if as_json:
+        kept = {k: v for k, v in summary.items() if k not in ("scales", "maps")}
+        typer.echo(json.dumps(jsonable(kept | {"folder": str(folder)})))
+        return
+    if summary["nature"]:
+        typer.echo(summary["nature"])
+    for label, row in summary["sets"].items():
+        test = row["null"]
+        names = ", ".join(row["deprojected"]) or "nothing"
+        typer.echo(
+            f"{label} (deprojected: {names}): chi^2 without signal {test['chi2']:.4g} for "
+            f"{test['dof']} bandpowers, probability of more {test['pte']:.3g}"
+        )
+    if "injected" in summary:
+        test = summary["injected"]["test"]
+        typer.echo(
+            f"against what was put in: chi^2 {test['chi2']:.4g} for {test['dof']}, probability of "
+            f"more {test['pte']:.3g}"
+        )
+    typer.echo(
+        f"results in {folder}; limits: diffaxion limit screening --data {folder}/bandpowers.npz"
+    )
