@@ -25,6 +25,8 @@ Images = tuple[ClusterCounts, TemplatePoisson]
 # Where there are more pixels in a row, those without counts are summed, and expected limits are
 # taken from groups of equal T/B, which moves them by less than 1e-5.
 _MANY = 1500
+# Numbers of merged pixels differ from data set to data set; rounded up, they share programs.
+_ROUND = 128
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def count_flux(probe: ClusterCounts, points: TemplatePoisson) -> CountFlux:
     grid = probe.spectrum.grid
     # Counts of each image for a rate of one unit.
     weights = probe.counts(jnp.ones(grid.low_keV.shape[0])).reshape(probe.exposure_s.shape)
-    found = joint_flux_points(merge_empty(points), weights)
+    found = joint_flux_points(_rounded(merge_empty(points)), weights)
     shape = weights.shape
     total = jnp.sum(points.background_template, axis=-1).reshape(shape)
     arrays = (
@@ -269,7 +271,12 @@ def _together(
     together = TemplatePoisson.together
     if max(p.counts.shape[1] for p in points) <= _MANY:
         return together(points), None
-    return together([*map(merge_empty, points)]), together([*map(merge_similar, points)])
+    full, groups = ([f(p) for p in points] for f in (merge_empty, merge_similar))
+    return _rounded(together(full)), _rounded(together(groups))
+
+
+def _rounded(points: TemplatePoisson) -> TemplatePoisson:
+    return points.padded(-(-points.counts.shape[1] // _ROUND) * _ROUND)
 
 
 def _scan(name: str, masses: np.ndarray, found: list[LimitResult], rough: np.ndarray) -> MassScan:
