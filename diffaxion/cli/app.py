@@ -16,6 +16,7 @@ from . import (
     limit_joint,
     limit_screening,
     maps,
+    maps_robustness,
     merge,
     plot,
     predict_conversion,
@@ -65,6 +66,7 @@ def build_app() -> Callable[..., Any]:
     sky = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(sky, name="maps", help="From frequency maps of the sky to bandpowers.")
     maps.register(sky)
+    maps_robustness.register(sky)
     checks = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(checks, name="calibrate", help="Calibration by simulated data.")
     calibrate.register(checks)

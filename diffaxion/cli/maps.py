@@ -4,70 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import ConfigurationError
+from .maps_options import (
+    STORED,
+    Config,
+    Resume,
+    Seed,
+    maps_progress,
+    maps_record,
+    maps_settings,
+    say_lines,
+)
 from .options import Json, Out, Overwrite, Quiet
 
 if TYPE_CHECKING:
     from ..analyses.maps_config import MapsConfiguration
-
-Config = Annotated[
-    str,
-    typer.Argument(metavar="CONFIG", help="TOML file, or maps (bundled: a small simulated sky)."),
-]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed [default: configured].")]
-Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that --out holds.")]
-STORED = "configuration.json"
-
-
-def _progress(quiet: bool) -> Callable[[str, float], None]:
-    """Writer of progress on standard error: one line per step, rewritten on a terminal."""
-    start, last = time.perf_counter(), [""]
-
-    def report(step: str, done: float) -> None:
-        if quiet:
-            return
-        text = f"[{time.perf_counter() - start:6.1f} s] {step}"
-        live = sys.stderr.isatty()
-        if live:
-            end = "" if done < 1.0 else "\n"
-            print(f"\r{text:<72}", end=end, file=sys.stderr, flush=True)
-        elif step != last[0]:
-            print(text, file=sys.stderr, flush=True)
-        last[0] = step
-
-    return report
-
-
-def _settings(config: str, seed: int | None) -> MapsConfiguration:
-    from ..analyses.maps_config import load_maps_configuration
-
-    found = load_maps_configuration(config)
-    if seed is None:
-        return found
-    if seed < 0:
-        raise ConfigurationError(f"--seed = {seed}: expected a whole number >= 0")
-    return found.model_copy(update={"seed": seed})
-
-
-def _record(settings: MapsConfiguration, folder: Path) -> dict[str, Any]:
-    from ..provenance import provenance_record, write_json
-
-    values = settings.model_dump(mode="json", exclude_none=True)
-    write_json(folder / STORED, values)
-    return provenance_record(settings.seed, values)
-
-
-def _say(lines: list[str], quiet: bool) -> None:
-    for line in [] if quiet else lines:
-        print(line, file=sys.stderr)
 
 
 def register(app: typer.Typer) -> None:
@@ -89,16 +45,16 @@ def register(app: typer.Typer) -> None:
         from ..analyses.maps_simulation import simulated_sky, write_sky
         from ..provenance import prepare_output, write_json
 
-        settings = _settings(config, seed)
+        settings = maps_settings(config, seed)
         if settings.simulation is None:
             raise ConfigurationError(
                 f"configuration {config}: no section [simulation], nothing to simulate"
             )
-        report = _progress(quiet)
+        report = maps_progress(quiet)
         report("simulate", 0.0)
         sky = simulated_sky(settings)
         folder = prepare_output(out, "maps-simulate", overwrite=overwrite)
-        record = _record(settings, folder)
+        record = maps_record(settings, folder)
         path = write_sky(folder, sky, settings)
         write_json(folder / "provenance.json", record)
         report("done", 1.0)
@@ -128,13 +84,13 @@ def register(app: typer.Typer) -> None:
         from ..provenance import prepare_output, write_json
         from ..runtime import enable_cache
 
-        settings = _settings(config, seed)
+        settings = maps_settings(config, seed)
         plan = plan_maps(settings)
         folder = prepare_output(out, "maps-clean", overwrite=overwrite, resume=resume)
         enable_cache()
-        _say(plan.lines(), quiet)
-        record = _record(settings, folder)
-        report = _progress(quiet)
+        say_lines(plan.lines(), quiet)
+        record = maps_record(settings, folder)
+        report = maps_progress(quiet)
         result = run_maps(plan, folder, report, measure=False)
         write_cleaned(folder, result, record)
         write_json(folder / "provenance.json", record)
@@ -177,8 +133,8 @@ def register(app: typer.Typer) -> None:
         plan = plan_maps(settings)
         folder = prepare_output(out, "maps-measure", overwrite=overwrite)
         enable_cache()
-        record = _record(settings, folder)
-        report = _progress(quiet)
+        record = maps_record(settings, folder)
+        report = maps_progress(quiet)
         result = run_maps(plan, source, report)
         summary = write_measurement(folder, result, record)
         report("done", 1.0)
@@ -206,13 +162,13 @@ def register(app: typer.Typer) -> None:
         from ..provenance import prepare_output
         from ..runtime import enable_cache
 
-        settings = _settings(config, seed)
+        settings = maps_settings(config, seed)
         plan = plan_maps(settings)
         folder = prepare_output(out, "maps-run", overwrite=overwrite, resume=resume)
         enable_cache()
-        _say(plan.lines(), quiet)
-        record = _record(settings, folder)
-        report = _progress(quiet)
+        say_lines(plan.lines(), quiet)
+        record = maps_record(settings, folder)
+        report = maps_progress(quiet)
         result = run_maps(plan, folder, report)
         report("products", 0.0)
         write_cleaned(folder, result, record)
