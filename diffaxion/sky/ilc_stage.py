@@ -243,7 +243,7 @@ def _scale_stage(
         factors, _ = run.covariance(scale, filtered, needlets, mask, run.rule(0, scale))
         grid = map_nside(factors.packed.shape[1])
     _, last = plan.band(scale)
-    margin = margin_of([ScaleWeights(channels, np.ones((12 * grid**2 or 1, 1)))])
+    margin = margin_of([ScaleWeights(channels, np.ones((12 * grid**2 or 1, 1)))], mask)
     top = run.back.top(scale, margin)
     filtered_q = [scale_alm(q, plan.filters[scale, : last + 1], last) for q in functionals]
     nside = int(plan.nside[scale])

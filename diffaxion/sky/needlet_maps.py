@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DataError
 from .needlet_plan import NeedletPlan
-from .transforms import Transforms, alm_size, map_nside, resize_alm, scale_alm
+from .transforms import Transforms, alm_lmax, alm_size, map_nside, resize_alm, scale_alm
 
 MapLike = np.ndarray | Callable[[], np.ndarray]
 # Pixels of a needlet map that are combined together.
@@ -45,10 +45,12 @@ def channel_alm(
     lmax: int,
     transforms: Transforms,
     iterations: int,
+    needed: int = 0,
 ) -> np.ndarray:
     """Coefficients of one channel up to ``lmax`` from a map, coefficients, or a function of none.
 
-    Complex arrays are coefficients, others maps; a map of low resolution gives what it holds.
+    Complex arrays are coefficients, others maps; a map of low resolution gives what it holds, at
+    least up to ``needed``.
     """
     data = np.asarray(source() if callable(source) else source)
     if data.ndim != 1:
@@ -62,10 +64,20 @@ def channel_alm(
             "or not finite: inpaint them or set them to 0 under a mask first"
         )
     if np.iscomplexobj(data):
+        _check_reach(alm_lmax(data), needed, name)
         return resize_alm(data.astype(complex), lmax)
     nside = map_nside(data.size, f"map of channel {name!r}")
     top = min(lmax, 3 * nside - 1)
+    _check_reach(top, needed, name)
     return resize_alm(transforms.analysis(data.astype(float), top, iterations), lmax)
+
+
+def _check_reach(top: int, needed: int, name: str) -> None:
+    if top < needed:
+        raise DataError(
+            f"map of channel {name!r} ends at l = {top}, but is to be used up to l = {needed}: "
+            "give a map of higher resolution, or leave the channel out at the last scales"
+        )
 
 
 def channel_reach(source: MapLike) -> int | None:
@@ -155,7 +167,7 @@ class Synthesiser:
         self.iterations, self.exact = iterations, exact
 
     def top(self, scale: int, margin: int) -> int:
-        """Largest multipole of the analysis of a scale."""
+        """Largest multipole of the analysis of a scale, as far as its maps have power."""
         _, last = self.plan.band(scale)
         top = min(self.plan.lmax, 3 * int(self.plan.nside[scale]) - 1)
         return top if self.exact else min(top, last + margin)

@@ -22,6 +22,9 @@ from .needlet_maps import (
 from .needlet_plan import NeedletPlan
 from .transforms import Transforms, get_transforms
 
+# More multipoles than any map has.
+_NO_END = 1 << 20
+
 
 @dataclass(frozen=True)
 class ScaleReport:
@@ -317,11 +320,15 @@ def apply_weights(
             needlet_alm(alms[i], plan, scale, instrument.ratios[i]) for i in sets[0].channels
         ]
         needlets = needlet_maps(filtered, int(plan.nside[scale]), transforms)
-        y = combine(needlets, sets, instrument.mask_at(scale))
-        back.add(total, back.coefficients(y, scale, margin_of(sets)))
+        mask = instrument.mask_at(scale)
+        y = combine(needlets, sets, mask)
+        back.add(total, back.coefficients(y, scale, margin_of(sets, mask)))
     return total
 
 
-def margin_of(sets: Sequence[ScaleWeights]) -> int:
-    """Multipoles by which products with weights reach beyond a filter: those of their grid."""
-    return 2 * max(w.grid for w in sets)
+def margin_of(sets: Sequence[ScaleWeights], mask: np.ndarray | None) -> int:
+    """Multipoles by which products with weights reach beyond a filter: those of their grid.
+
+    The edges of a mask have no end.
+    """
+    return 2 * max(w.grid for w in sets) if mask is None else _NO_END

@@ -118,9 +118,10 @@ class Run:
         alms = []
         for i, (source, name) in enumerate(zip(maps, self.plan.names)):
             self.progress(i, steps, f"channel {name}")
-            alms.append(
-                channel_alm(source, name, self.plan.lmax, self.transforms, self.settings.iterations)
-            )
+            needed = int(self.plan.upper[self.plan.used[:, i]].max(initial=0))
+            iterations = self.settings.iterations
+            alm = channel_alm(source, name, self.plan.lmax, self.transforms, iterations, needed)
+            alms.append(alm)
         return alms
 
     def _identity(self, digests: list[str]) -> dict[str, Any]:
@@ -165,7 +166,7 @@ class Run:
         sets = [made[k][0] for k in wanted]
         y = combine(needlets, sets, mask)
         del needlets, filtered
-        parts = self.back.coefficients(y, scale, margin_of(sets))
+        parts = self.back.coefficients(y, scale, margin_of(sets, mask))
         return [_Part(part, *made[k]) for part, k in zip(parts, wanted)]
 
     def _weights(

@@ -470,6 +470,20 @@ def test_unusable_maps(sky, spoil, message):
         run(sky, maps=[lambda m=m: m for m in maps])
 
 
+def test_maps_of_low_resolution(sky):
+    """Left out where they end; refused where that is only seen after reading."""
+    _, alms, _ = sky
+    transforms = get_transforms(BACKEND)
+    coarse = transforms.synthesis(alms[0], 16, 40)
+    found = run(sky, maps=[coarse, *alms[1:]])
+    assert [r.channels[0] for r in found.scales] == ["070", "070", "100", "100"]
+    message = "'070' ends at l = 47, but is to be used up to l = 60"
+    with pytest.raises(DataError, match=message):
+        run(sky, maps=[lambda: coarse, *alms[1:]])
+    with pytest.raises(DataError, match="'070' ends at l = 20"):
+        run(sky, maps=[scale_alm(alms[0], np.ones(21), 20), *alms[1:]])
+
+
 def test_copies_of_a_channel_are_refused(sky):
     _, alms, _ = sky
     maps = [*alms[:5], alms[4]]
