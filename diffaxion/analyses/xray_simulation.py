@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
 from ..constants import G_REF_GEV
-from ..conversion.axion import Axion
 from ..data.cluster_files import ClusterDescription
 from ..data.energy_bins import pi_channels
 from ..data.events import EventList
@@ -32,6 +32,7 @@ from ..observables.xray.cluster_spectrum import RATE_UNIT
 from ..observables.xray.psf import PointSpread, nustar_psf
 from .config import Configuration
 from .joint_model import joint_world
+from .limit_curves import response_curve
 from .star_clusters import INSTRUMENT, FluxSpectrum, build_probe
 from .xray_background import star_shares
 from .xray_plan import SimulationPlan, expected_background
@@ -84,7 +85,8 @@ def axion_rates(
     nodes = uniform_fractions(numerics.nodes)
     line = build_probe(spectrum, world, settings.model.signal, nodes, numerics.energies_per_bin)
     line = replace(line, instrument=instrument)
-    return np.asarray(line.response(replace(world, axion=Axion(float(m_a_eV), 1.0))))
+    # Nothing is cached: one mass, all in one program.
+    return np.asarray(response_curve(line, world, {}, jnp.array([float(m_a_eV)]))[0])
 
 
 def expected_signal(

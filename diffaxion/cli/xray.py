@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -406,7 +406,10 @@ def _register_flux(app: typer.Typer) -> None:
 
         Example: diffaxion xray flux wd1-sim --out flux
         """
+        import jax.numpy as jnp
+
         from ..analyses.count_limits import count_flux
+        from ..analyses.limit_curves import response_curve
         from ..analyses.xray_observation import observation_world
         from ..constants import G_REF_GEV
         from ..products.plot_style import save_figure
@@ -444,7 +447,8 @@ def _register_flux(app: typer.Typer) -> None:
         atomic_write(folder / "flux_points.ecsv", flux_points_ecsv(found, meta))
         curves = []
         if known and coupling > 0.0:
-            rates = np.asarray(probe.spectrum.response(_at(world, mass)))
+            line, at = probe.spectrum, jnp.array([mass])
+            rates = np.asarray(response_curve(line, world, {}, at)[0])
             label = f"axion, g = {coupling:.3g} GeV$^{{-1}}$, $m_a$ = {mass:.3g} eV"
             curves.append((label, (coupling / G_REF_GEV) ** 4 * rates))
         simulated = "" if one.stack.nature == "measured" else " (simulated)"
@@ -467,12 +471,6 @@ def _register_flux(app: typer.Typer) -> None:
             for a, b, f, up, down in zip(*list(table.values())[:5], strict=True):
                 typer.echo(f"{a:5.1f}-{b:<5.1f} keV  {f:+9.4f}  +{up:.4f} -{down:.4f}")
         typer.echo(f"results in {folder}")
-
-
-def _at(world: Any, mass: float) -> Any:
-    from ..conversion.axion import Axion
-
-    return replace(world, axion=Axion(float(mass), 1.0))
 
 
 def _prepare(
