@@ -325,6 +325,8 @@ def point_source_mask(
 ) -> np.ndarray:
     """0 in discs around positions, else 1.
 
+    A disc holds the pixels whose centres lie in it, and that of its own centre however small it is.
+
     Parameters
     ----------
     nside : int
@@ -361,6 +363,8 @@ def point_source_mask(
             "expected finite positions, |latitude| <= 90 and radius > 0"
         )
     mask = np.ones(12 * nside**2)
+    # Small discs hold no centre of a pixel; the pixel of a source is masked all the same.
+    mask[healpy.ang2pix(nside, lon, lat, lonlat=True)] = 0.0
     for vector, size in zip(healpy.ang2vec(lon, lat, lonlat=True), radius):
         mask[healpy.query_disc(nside, vector, math.radians(size / 60.0))] = 0.0
     return mask

@@ -78,6 +78,15 @@ def test_cuts_have_their_areas():
     np.testing.assert_array_equal(both, disc * galactic_mask(NSIDE, 30.0) * holes)
 
 
+def test_a_source_smaller_than_its_pixel_is_masked():
+    """At nside 32 a pixel has 110 arcmin: no centre lies within 10 arcmin of most positions."""
+    rng = np.random.default_rng(3)
+    lon, lat = rng.uniform(0.0, 360.0, 40), rng.uniform(-80.0, 80.0, 40)
+    mask = point_source_mask(NSIDE, lon, lat, 10.0)
+    np.testing.assert_array_equal(mask[healpy.ang2pix(NSIDE, lon, lat, lonlat=True)], 0.0)
+    assert np.sum(disc_mask(NSIDE, lon[0], lat[0], 0.1)) == 1.0
+
+
 def test_degraded_masks_keep_what_is_observed():
     mask = galactic_mask(NSIDE, 20.0)
     whole, half = degrade_mask(mask, 8, 1.0), degrade_mask(mask, 8, 0.5)
