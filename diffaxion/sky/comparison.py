@@ -16,7 +16,7 @@ from ..errors import DataError
 from .coupling import legendre_grid
 from .covariance import Pair, narrow_kernel_covariance
 from .covariance_estimates import check_covariance
-from .cross_measurement import CrossMeasurement, NullTest, field_spectra, null_test
+from .cross_measurement import CrossMeasurement, NullTest, chosen, field_spectra, null_test
 from .pseudo_cl import MaskSpectra
 
 
@@ -96,8 +96,9 @@ def cross_covariance(
 def compare_measurements(
     first: CrossMeasurement,
     second: CrossMeasurement,
-    use: slice = slice(None),
+    use: slice | ArrayLike = slice(None),
     *,
+    spectra: Mapping[Pair, ArrayLike] | None = None,
     smooth: bool = True,
     mask_spectra: MaskSpectra | None = None,
     regularise: float | None = None,
@@ -108,10 +109,12 @@ def compare_measurements(
     ----------
     first, second : CrossMeasurement
         Measurements of one sky, with the same bins and the same beam in the bandpowers.
-    use : slice
+    use : slice, or int or bool array
         Bandpowers to use.
+    spectra : dict from pairs of labels to array, shape (lmax+1,), optional
+        Those of a model, as for :func:`cross_covariance`, if both were measured with it.
     smooth : bool
-        Whether measured spectra are smoothed.
+        Whether measured spectra are smoothed, as in both measurements.
     mask_spectra : MaskSpectra, optional
         Transforms of masks shared with the measurements.
     regularise : float, optional
@@ -126,7 +129,8 @@ def compare_measurements(
     Raises
     ------
     DataError
-        If bins or beams differ, or the covariance of the difference is not positive definite.
+        If bins or beams differ, covariances were made of other spectra, or that of the difference
+        is not positive definite.
 
     References
     ----------
@@ -142,10 +146,21 @@ def compare_measurements(
             f"bandpowers with beams of {first.fwhm_arcmin:g} and {second.fwhm_arcmin:g} arcmin: "
             "measure both with remove_beam=True"
         )
-    both = cross_covariance(first, second, smooth=smooth, mask_spectra=mask_spectra)
-    covariance = (first.cov_uK2 + second.cov_uK2 - both - both.T)[use, use]
+    wanted = "model" if spectra is not None else "smoothed" if smooth else "measured"
+    for m in (first, second):
+        # Most of the noise cancels in the difference, if it is the same noise.
+        if m.settings["spectra"] != wanted:
+            raise DataError(
+                f"covariance of the difference: {wanted} spectra asked for, a measurement has "
+                f"{m.settings['spectra']} ones; use the same in all three (smooth=, spectra=)"
+            )
+    both = cross_covariance(
+        first, second, spectra=spectra, smooth=smooth, mask_spectra=mask_spectra
+    )
+    at = chosen(use, first.bins.size)
+    covariance = (first.cov_uK2 + second.cov_uK2 - both - both.T)[np.ix_(at, at)]
     covariance = check_covariance(
         covariance, regularise=regularise, name="covariance of the difference"
     )
-    values = (first.cl_Tg_uK - second.cl_Tg_uK)[use]
+    values = (first.cl_Tg_uK - second.cl_Tg_uK)[at]
     return Difference(values, covariance, null_test(values, covariance))

@@ -147,6 +147,11 @@ def to_lmax(values: ArrayLike, lmax: int, name: str) -> np.ndarray:
     return found[: lmax + 1]
 
 
+def chosen(use: slice | ArrayLike, size: int) -> np.ndarray:
+    """Numbers of the bandpowers in a slice, a list of numbers, or where an array is True."""
+    return np.atleast_1d(np.arange(size)[use if isinstance(use, slice) else np.asarray(use)])
+
+
 def model_spectra(
     model: Mapping[Pair, ArrayLike],
     fields: Mapping[str, MaskedField],
@@ -253,26 +258,33 @@ class CrossMeasurement:
         Parameters
         ----------
         cl : array, shape (lmax+1,)
-            C_l^Tg from l = 0 [uK].
+            C_l^Tg from l = 0 [uK]; longer arrays are cut.
 
         Returns
         -------
         array, shape (b,)
             Bandpowers [uK].
 
+        Raises
+        ------
+        DataError
+            If the spectrum ends below l_max.
+
         References
         ----------
         Equation of this module.
         """
         beam = np.asarray(gaussian_beam(np.arange(self.lmax + 1.0), self.fwhm_arcmin))
-        return self.window @ (beam * np.asarray(cl, float))
+        return self.window @ (beam * to_lmax(cl, self.lmax, "spectrum to predict bandpowers from"))
 
-    def null_test(self, use: slice = slice(None), prediction: ArrayLike = 0.0) -> NullTest:
+    def null_test(
+        self, use: slice | ArrayLike = slice(None), prediction: ArrayLike = 0.0
+    ) -> NullTest:
         """chi^2 of the bandpowers in ``use`` against a prediction, by default none.
 
         Parameters
         ----------
-        use : slice
+        use : slice, or int or bool array
             Bandpowers to use, as ``slice(2, None)`` without the lowest two.
         prediction : array, shape (b,) or ()
             Bandpowers expected [uK].
@@ -286,16 +298,17 @@ class CrossMeasurement:
         ----------
         Goldstein et al. 2024, arXiv:2409.10514.
         """
-        return null_test((self.cl_Tg_uK - prediction)[use], self.cov_uK2[use, use])
+        at = chosen(use, self.bins.size)
+        return null_test((self.cl_Tg_uK - prediction)[at], self.cov_uK2[np.ix_(at, at)])
 
     def bandpowers(
-        self, use: slice = slice(None), *, nu_GHz: float = 353.0, nature: str = ""
+        self, use: slice | ArrayLike = slice(None), *, nu_GHz: float = 353.0, nature: str = ""
     ) -> Bandpowers:
         """The content of ``bandpowers.npz``.
 
         Parameters
         ----------
-        use : slice
+        use : slice, or int or bool array
             Bandpowers to keep.
         nu_GHz : float
             Frequency at which the map is normalised [GHz].
@@ -311,12 +324,13 @@ class CrossMeasurement:
         ----------
         :mod:`diffaxion.data.bandpowers`.
         """
+        at = chosen(use, self.bins.size)
         return Bandpowers(
-            self.bins.lo[use],
-            self.bins.hi[use],
-            self.cl_Tg_uK[use],
-            self.cov_uK2[use, use],
-            self.window[use, ELL_FIRST:],
+            self.bins.lo[at],
+            self.bins.hi[at],
+            self.cl_Tg_uK[at],
+            self.cov_uK2[np.ix_(at, at)],
+            self.window[at, ELL_FIRST:],
             np.arange(ELL_FIRST, self.lmax + 1.0),
             self.fwhm_arcmin,
             nu_GHz,

@@ -100,6 +100,20 @@ def test_signal_is_recovered_within_its_errors(sky, measured):
     assert np.all(measured.error_uK > 0.0)
 
 
+def test_some_bandpowers_and_long_spectra(sky, measured):
+    """A slice, numbers and truth values choose the same; spectra are cut, or refused by name."""
+    numbers, flags = [1, 3], [False, True, False, True]
+    for use in (numbers, flags, slice(1, None, 2)):
+        found = measured.bandpowers(use, nature="simulated: a test")
+        np.testing.assert_array_equal(found.ell_lo, [20, 40])
+        np.testing.assert_array_equal(found.cov_uK2, measured.cov_uK2[1::2, 1::2])
+        assert measured.null_test(use) == measured.null_test(slice(1, None, 2))
+    long = np.concatenate([TG, [1e3, 1e3]])
+    np.testing.assert_array_equal(measured.predict(long), measured.predict(TG))
+    with pytest.raises(DataError, match=r"predict bandpowers from: shape \(60,\).* l = 0 to 70"):
+        measured.predict(TG[:60])
+
+
 def test_transfer_functions_are_taken_out_multipole_by_multipole(sky):
     """The same sky without pixel windows and beams, full sky: equal bandpowers to the quadrature
     of the transforms, although windows vary across bins."""
@@ -206,6 +220,9 @@ def test_difference_of_two_measurements(sky, measured):
     only = measure((noise, 0.0 * n, *rest, spectra))
     np.testing.assert_allclose(np.diag(found.cov_uK2), np.diag(only.cov_uK2), rtol=0.35)
     np.testing.assert_allclose(found.values_uK, -only.cl_Tg_uK, atol=1e-10)
+    for use in ([1, 3], [False, True, False, True]):
+        some = compare_measurements(measured, other, use, mask_spectra=spectra)
+        np.testing.assert_array_equal(some.cov_uK2, found.cov_uK2[1::2, 1::2])
     both = np.diag(measured.cov_uK2 + other.cov_uK2)
     assert np.all(np.diag(found.cov_uK2) < 0.1 * both)
     with pytest.raises(DataError, match="covariance of the difference"):
@@ -214,6 +231,10 @@ def test_difference_of_two_measurements(sky, measured):
         compare_measurements(measured, measure(sky, linear_bins(10, 50)))
     with pytest.raises(DataError, match="remove_beam"):
         compare_measurements(measured, measure(sky, remove_beam=True))
+    with pytest.raises(DataError, match=r"smoothed spectra asked for, .* has measured ones"):
+        compare_measurements(measured, measure(sky, smooth=False))
+    with pytest.raises(DataError, match=r"model spectra asked for, .* has smoothed ones"):
+        compare_measurements(measured, measured, spectra={})
     with pytest.raises(DataError, match="lmax 70 and 60"):
         compare_measurements(measured, measure(sky, lmax=60))
 
