@@ -50,7 +50,8 @@ class SimulatedSky:
     shot_noise_sr : float
         Its white spectrum where complete [sr].
     masks : dict of str to array, shape (p,)
-        ``temperature`` (Galactic cut and holes), ``galaxies``, ``holes``; 0 or 1, not apodised.
+        ``temperature`` (Galactic cut and holes), ``galaxies`` (Galactic cut, and 0 where none
+        are seen), ``holes``; 0 or 1, not apodised.
     truth : dict of str to complex array
         a_lm of each component without beam: uK (CIB and screening at 353 GHz, dust at 353 and
         synchrotron at 30 GHz), Compton y without unit, galaxies without noise.
@@ -194,6 +195,8 @@ def simulate_sky(
             row += rms * stream(seed, index, f"noise-{name}").standard_normal(row.size)
     masks = _masks(settings, channels[:, 0].min(), seed, index)
     galaxies = _galaxies(truth[GALAXIES], dust, settings, window, seed, index, completeness)
+    if completeness is not None:
+        masks["galaxies"] = masks["galaxies"] * (np.asarray(completeness) > 0.0)
     kept[GALAXIES] = truth[GALAXIES]
     return SimulatedSky(
         tuple(bands.names),

@@ -224,6 +224,17 @@ def test_masks(sky):
     assert holes[np.argmax(radio)]
 
 
+def test_where_no_galaxies_are_seen_their_mask_is_zero():
+    """Not where all are seen but none is: an overdensity of 0 there would be a false one."""
+    z = healpy.pix2vec(NSIDE, np.arange(12 * NSIDE**2))[2]
+    completeness = np.where(z > 0.6, 0.0, 0.7)
+    spectra, settings = toy_spectra(LMAX), dataclasses.replace(SETTINGS, components=())
+    one = simulate_sky(spectra, BANDS, settings, seed=SEED, completeness=completeness)
+    cut = np.abs(z) > np.sin(np.radians(25.0))
+    np.testing.assert_array_equal(one.masks["galaxies"], cut & (z <= 0.6))
+    assert np.all(one.galaxies[z > 0.6] == 0.0)
+
+
 def test_varying_index_of_dust_meets_the_constant_one():
     dust = ("dust",)
     constant = make(components=dust)
