@@ -8,12 +8,15 @@ from typing import Any, ClassVar, Protocol
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
 
 from ..environments.galaxy.base import MagneticField
 from ..environments.galaxy.field_table import FieldTable, tabulate_field
 from ..errors import ConfigurationError
+from ..inference.limits import Q_95
 from ..inference.posterior import Posterior
+from ..inference.profile import ProfileResult
 from ..likelihoods.poisson import TemplatePoisson
 from ..observables.world import World
 from ..observables.xray.cluster_counts import ClusterCounts
@@ -360,6 +363,44 @@ class Analysis:
         from .sampling import sample_density
 
         return sample_density(self.data, key, initial, **settings)
+
+    def profile(self, m_a_eV: ArrayLike, q_threshold: float = Q_95) -> ProfileResult:
+        """Profile-likelihood limits over all nuisances.
+
+        Parameters
+        ----------
+        m_a_eV : array, shape (k,)
+            Masses [eV].
+        q_threshold : float
+            z^2.
+
+        Returns
+        -------
+        ProfileResult
+            As :func:`~diffaxion.analyses.profile_over_nuisances` gives it.
+        """
+        from .profile_nuisances import profile_over_nuisances
+
+        return profile_over_nuisances(self.data, np.atleast_1d(np.asarray(m_a_eV)), q_threshold)
+
+    def fisher(self, strength: ArrayLike, m_a_eV: ArrayLike | None = None) -> Float[Array, "n n"]:
+        """Fisher information on strength and nuisances at the centre of the priors.
+
+        Parameters
+        ----------
+        strength : float array, shape ()
+            a for probes of order 2 alone, else u.
+        m_a_eV : float array, shape (), optional
+            Mass [eV].
+
+        Returns
+        -------
+        float array, shape (1 + k, 1 + k)
+            As :func:`~diffaxion.analyses.fisher_matrix` gives it.
+        """
+        from .information import fisher_matrix
+
+        return fisher_matrix(self.data, strength, m_a_eV=m_a_eV)
 
 
 def _absorbing(probe: Any, bound: Sequence[str]) -> Any:

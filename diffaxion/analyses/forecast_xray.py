@@ -27,6 +27,7 @@ from ..observables.xray.cluster_spectrum import ClusterSpectrum
 from ..parameters.paths import get_path
 from .analysis import AnalysisData
 from .config import Configuration, default_configuration_text, parse_configuration
+from .count_points import refuse_counts
 from .forecast import ForecastPart, GradientMap, XraySection
 from .joint_model import joint_recipe, joint_world
 from .star_clusters import published_spectrum
@@ -99,12 +100,13 @@ def linear_signal(
     Raises
     ------
     ConfigurationError
-        If the points of a probe are correlated: whiten them first.
+        If the points of a probe are correlated: whiten them first; or if some data are counts.
 
     References
     ----------
     None: assembly.
     """
+    refuse_counts(data.points, "linear_signal")
     if any(p.scale.ndim != 1 for p in data.points):
         raise ConfigurationError("linear_signal: points with a covariance are to be whitened first")
     order = [np.full(p.data.shape[0], n) for p, n in zip(data.points, data.orders, strict=True)]

@@ -140,6 +140,7 @@ def moments_at_masses(data: AnalysisData, z: np.ndarray, m_a_eV: np.ndarray) -> 
     ----------
     Cowan et al. 2011, arXiv:1007.1727.
     """
+    refuse_counts(data.points, "the impact of nuisances")
     count = len(z)
     padding = -count % _BLOCK
     rows = np.concatenate([np.asarray(z, float), np.repeat(z[-1:], padding, axis=0)])

@@ -19,6 +19,7 @@ from ..errors import ConfigurationError
 from ..inference.limits import Q_95, combine, linear_moments
 from ..observables.xray.cluster_spectrum import Cache, ClusterSpectrum
 from .analysis import AnalysisData
+from .count_points import refuse_counts
 
 
 class SamplerError(NamedTuple):
@@ -85,7 +86,7 @@ def sampler_error(
     Raises
     ------
     ConfigurationError
-        If the analysis has no X-ray spectra.
+        If the analysis has no X-ray spectra, or counts in their place.
 
     References
     ----------
@@ -94,6 +95,7 @@ def sampler_error(
     xray = data.part(ClusterSpectrum.order)
     if xray is None:
         raise ConfigurationError("sampler_error: the analysis has no X-ray spectra")
+    refuse_counts(xray.points, "sampler_error")
     by_target = {p.target: p for p in direct}
     fine = tuple(by_target[p.target] for p in xray.probes)
     caches = tuple({n: c[n] for n in ("electrons",) if n in c} for c in xray.caches)

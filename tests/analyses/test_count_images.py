@@ -189,7 +189,7 @@ def plain(apart, response):
 
 def test_profile_without_nuisances_is_the_arrow_solver(apart, plain):
     world, probe, points = apart
-    found = profile_over_nuisances(Analysis(world, {}, [probe], [points]).data, np.array([1e-13]))
+    found = Analysis(world, {}, [probe], [points]).profile(1e-13)
     for name in ("a_hat", "sigma", "a_95", "median", "plus1", "ts"):
         want = getattr(plain, name)[0]
         np.testing.assert_allclose(getattr(found.limit, name)[0], want, rtol=2e-6, err_msg=name)
@@ -200,7 +200,7 @@ def test_profile_over_moving_templates(apart, moving, plain):
     """Against a scan: at the limit, q = z^2 with the nuisances minimised by SciPy."""
     from scipy import optimize
 
-    found = profile_over_nuisances(moving.data, np.array([1e-13]))
+    found = moving.profile([1e-13])
     assert found.limit.status.tolist() == [0]
     a_95 = float(found.limit.a_95[0])
     assert a_95 > float(plain.a_95[0])
