@@ -347,9 +347,11 @@ def check_observations(settings: Configuration, observations: Sequence[Observati
         if mode == "published":
             _published_curve(one)
             continue
-        found = world.instruments[INSTRUMENT] if one.response is None else one.response.instrument
-        area = np.asarray(found.energy_keV)
+        area = np.asarray(world.instruments[INSTRUMENT].energy_keV)
         reach = (float(area[0]), float(area[-1]))
+        if one.response is not None:
+            arf = one.response.arf
+            reach = (float(arf.low_keV[0]), float(arf.high_keV[-1]))
         validate_bins(one.stack.low_keV, one.stack.high_keV, reach, str(one.stack.source))
 
 
