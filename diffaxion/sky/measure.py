@@ -36,6 +36,9 @@ from .transforms import Transforms, cross_spectrum, get_transforms
 MARGIN = 200
 """Multipoles beyond the last bin that the coupling matrix covers, where maps hold them."""
 
+LEAST_MODES = 1.0
+"""Independent modes of a bandpower, f_sky times the sum of 2 l + 1, below which errors mislead."""
+
 _PLAUSIBLE_UK = (1e-3, 1e6)
 _MICRO = 1e6
 
@@ -117,6 +120,11 @@ def measure_cross(
     DataError
         If a map, a mask or the covariance is unusable.
 
+    Warns
+    -----
+    DiffaxionWarning
+        If the rms of the map suggests another unit, or a bandpower holds less than one mode.
+
     References
     ----------
     Hivon et al. 2002, astro-ph/0105302; Nicola et al. 2021, arXiv:2010.09717; Goldstein et al.
@@ -147,6 +155,7 @@ def measure_cross(
     grid = legendre_grid(lmax, mask_spectra.lmask if lmask is None else int(lmask))
 
     both = weight_T * weight_g
+    _check_modes(bins, overlap**2 / float(np.mean(both**2)))
 
     def masked(values: np.ndarray, weight: np.ndarray) -> MaskedField:
         alm, shared = (
@@ -215,6 +224,19 @@ def _check_scale(temperature: np.ndarray, weight: np.ndarray) -> None:
         warnings.warn(
             f"cleaned map: rms {rms:.3g} uK inside its mask, expected {low:g} to {high:g}; is its "
             "unit stated right? K and uK differ by 1e6",
+            DiffaxionWarning,
+            stacklevel=3,
+        )
+
+
+def _check_modes(bins: Bins, sky: float) -> None:
+    modes = sky * ((bins.hi + 1.0) ** 2 - bins.lo**2)
+    k = int(np.argmin(modes))
+    if modes[k] < LEAST_MODES:
+        warnings.warn(
+            f"bandpower {k} (l = {bins.lo[k]} to {bins.hi[k]}) holds {modes[k]:.2g} modes on "
+            f"{sky:.2g} of the sky, expected at least {LEAST_MODES:g}: it is not Gaussian and its "
+            "error and chi^2 mislead; widen or drop the bin",
             DiffaxionWarning,
             stacklevel=3,
         )

@@ -208,6 +208,17 @@ def test_units(sky):
         measure_cross(t, *rest, unit="mK", **options)
 
 
+def test_a_bandpower_without_modes_warns():
+    """A disc of 0.3 per cent of the sky and pairs of multipoles: chi^2 is 2.5 per bandpower."""
+    rng = np.random.default_rng(0)
+    maps, ones = rng.normal(size=(2, 12 * NSIDE**2)), np.ones(12 * NSIDE**2)
+    disc = disc_mask(NSIDE, 0.0, 60.0, 6.0)
+    message = r"bandpower 0 \(l = 2 to 3\) holds 0\.033 modes on 0\.0028 of the sky"
+    with pytest.warns(DiffaxionWarning, match=message):
+        measure_cross(maps[0], disc, maps[1], ones, linear_bins(2, 20), lmax=LMAX)
+    measure_cross(maps[0], disc, maps[1], ones, edge_bins([30, 40, 50]), lmax=LMAX)
+
+
 def test_difference_of_two_measurements(sky, measured):
     """More noise in one: the covariance of the difference is that of the noise, which the sum of
     both covariances exceeds many times. The same map twice has no difference."""
