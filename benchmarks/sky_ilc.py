@@ -137,6 +137,37 @@ def measure(nside: int, variants: list[str], backends: list[str]) -> dict[str, o
     return out
 
 
+def extrapolate(measured: dict, scaling: dict) -> dict[str, object]:
+    """Time at nside 2048 from the growth per doubling; memory of the paper's 13 scales, counted."""
+    from diffaxion.sky import (
+        PAPER_PEAKS,
+        cosine_needlets,
+        gaussian_beam,
+        memory_estimate,
+        needlet_plan,
+        planck_channels,
+    )
+
+    key = "interpolated-ducc0"
+    seconds = {int(n): row[key]["cpu_s"] for n, row in {**measured, **scaling}.items()}
+    low, high = sorted(seconds)[-2:]
+    growth = (seconds[high] / seconds[low]) ** (1.0 / np.log2(high / low))
+    beams = gaussian_beam(planck_channels().fwhm_arcmin[:8], PAPER_PEAKS[-1] - 1)
+    plan = needlet_plan(cosine_needlets(PAPER_PEAKS, PAPER_PEAKS[-1] - 1), beams, 2048)
+    memory = {
+        f"{variant}, deprojecting {sets}": round(
+            memory_estimate(plan, variant, sets)["peak_MiB"] / 1024.0, 2
+        )
+        for variant in ("interpolated", "coarse")
+        for sets in ((3,), (0, 1, 1, 2, 3))
+    }
+    return {
+        "growth_per_doubling": round(growth, 2),
+        "nside_2048_s": round(seconds[high] * growth ** np.log2(2048 / high), -1),
+        "nside_2048_GiB_beyond_input_maps": memory,
+    }
+
+
 def main() -> None:
     """Measure and print one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -152,13 +183,17 @@ def main() -> None:
     from diffaxion.provenance import versions
 
     variants = ["exact", "smooth", "interpolated", "coarse"]
+    measured = {str(n): measure(n, variants, options.backends) for n in options.nside}
+    scaling = {str(n): measure(n, ["interpolated"], ["ducc0"]) for n in options.scaling}
     report: dict[str, object] = {
-        "what": "needlet ILC, 8 channels, 7 scales, 3 deprojections, one core",
+        "benchmark": "sky_ilc",
         "elsewhere": ELSEWHERE,
-        "measured": {str(n): measure(n, variants, options.backends) for n in options.nside},
-        "scaling": {str(n): measure(n, ["interpolated"], ["ducc0"]) for n in options.scaling},
+        "measured": measured,
+        "scaling": scaling,
         "versions": versions(),
     }
+    if scaling:
+        report["extrapolation"] = extrapolate(measured, scaling)
     print(json.dumps(report))
 
 
