@@ -55,7 +55,7 @@ class ScaleCache:
         if not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as found:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 return {k: found[k] for k in found.files}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             warnings.warn(
