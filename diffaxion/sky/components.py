@@ -203,8 +203,9 @@ class Spectra(eqx.Module):
         """Response to one of :data:`COMPONENTS` at frequencies [GHz], in thermodynamic units.
 
         tSZ in K per unit y; synchrotron, free-free and radio 1 at 30 GHz; the others 1 at
-        353 GHz, the derivatives of the CIB per unit beta and per K with its normalisation at
-        353 GHz held fixed.
+        353 GHz. The CIB is m(nu)/m(353 GHz); its derivatives, per unit beta and per K, are those
+        of m over the same constant, so that the one in T is not 0 at 353 GHz. Differentiating the
+        constant too adds a multiple of the CIB, which drops out where the CIB is deprojected.
         """
         nu, t_cmb = jnp.asarray(nu_GHz, float), self.t_cmb_K
         if name == "screening":

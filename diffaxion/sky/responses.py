@@ -39,8 +39,8 @@ def component_response(name: str, bands: Passbands, spectra: Spectra) -> Float[A
     float array, shape (n,)
         Delta T in thermodynamic units: per unit y [K] for tsz; relative to a channel of exactly
         353 GHz for screening, dark-photon, cib and dust, with cib-dbeta and cib-dT the
-        derivatives of cib [per unit beta, K^-1] at fixed normalisation; relative to 30 GHz for
-        synchrotron, free-free and radio.
+        derivatives [per unit beta, K^-1] of the modified black body over its value at 353 GHz,
+        which is not differentiated; relative to 30 GHz for synchrotron, free-free and radio.
 
     Raises
     ------
