@@ -49,6 +49,7 @@ SOLAR_DIPOLE_K = 3.362e-3
 SOLAR_DIPOLE_LON_LAT = (264.02, 48.25)
 _DIPOLE_CUT_DEG = 30.0
 _SAMPLE = 200_000
+_ROUNDING = 1e-6  # of weights in float32
 
 
 @dataclass(frozen=True)
@@ -341,8 +342,29 @@ def _plain_mask(path: str | Path, ordering: str | None, coordinates: str | None)
     return values
 
 
+def without_rounding(weights: np.ndarray) -> np.ndarray:
+    """Weights of a mask without what float32 adds beyond 0 and 1; the others as they are.
+
+    Parameters
+    ----------
+    weights : array, shape (...)
+        Weights.
+
+    Returns
+    -------
+    array, shape (...)
+        Weights; those within 1e-6 of [0, 1] are in it.
+
+    References
+    ----------
+    None: rounding.
+    """
+    inside = np.clip(weights, 0.0, 1.0)
+    return np.where(np.abs(weights - inside) <= _ROUNDING, inside, weights)
+
+
 def _weights(values: np.ndarray, path: str | Path, what: str) -> np.ndarray:
-    values = np.where(invalid_pixels(values), 0.0, values)
+    values = without_rounding(np.where(invalid_pixels(values), 0.0, values))
     bad = (values < 0.0) | (values > 1.0)
     if bad.any():
         raise DataError(

@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 
 from ..data.healpix_fits import UNSEEN as UNSEEN
 from ..data.healpix_fits import invalid_pixels
+from ..data.healpix_maps import without_rounding
 from ..errors import ConfigurationError, DataError
 from .transforms import map_nside
 
@@ -85,7 +86,7 @@ def validate_mask(mask: ArrayLike, *, nside: int | None = None, name: str = "mas
     weights = np.asarray(mask)
     if weights.dtype.kind not in "bfiu":
         raise DataError(f"{name}: type {weights.dtype}, expected numbers from 0 to 1")
-    weights = weights.astype(float)
+    weights = without_rounding(weights.astype(float))
     bad = ~np.isfinite(weights) | (weights < 0.0) | (weights > 1.0)
     if bad.any():
         first = int(np.argmax(bad))

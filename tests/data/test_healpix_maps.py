@@ -280,13 +280,15 @@ def test_masks_as_distributed(tmp_path):
 def test_masks_invalid_pixels_in_places_and_in_other_frames(tmp_path):
     weights = np.full(NPIX, 0.5, np.float32)
     weights[:7], weights[7] = UNSEEN, np.nan
+    weights[8], weights[9] = 1.0 + 2e-7, -2e-7  # rounding of float32
     path = write_map(
         tmp_path / "m.fits", [("MASK", None, weights)], nside=NSIDE, ordering="RING", coordsys="C"
     )
     with pytest.raises(DataError, match=r"equatorial coordinates; expected galactic.*rotate"):
         read_mask(path)
     found = read_mask(path, coordinates="equatorial")
-    np.testing.assert_array_equal(found, [0.0] * 8 + [0.5] * (NPIX - 8))
+    expected = [0.0] * 8 + [1.0, 0.0] + [0.5] * (NPIX - 10)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_masks_that_are_plain_arrays(tmp_path):

@@ -142,6 +142,14 @@ def test_bad_masks_are_refused():
     assert mask_nside(good) == NSIDE
 
 
+def test_rounding_of_weights_is_cut_off():
+    """float32 goes 1e-7 beyond 0 and 1, what was smoothed with a_lm 1e-3."""
+    good = galactic_mask(NSIDE, 10.0)
+    np.testing.assert_array_equal(validate_mask(good * 1.0000001 - 1e-8), good)
+    with pytest.raises(DataError, match=r"outside \[0, 1\], the first 1.001"):
+        validate_mask(1.001 * good)
+
+
 def test_missing_data_inside_a_mask():
     """healpy takes UNSEEN for a number and NaN for all; both are counted, in float32 as well."""
     mask = galactic_mask(NSIDE, 10.0)
