@@ -12,8 +12,9 @@ from ..observables.cmb.bandpowers import gaussian_beam as _gaussian_beam
 
 # The 13 scales of Goldstein et al. 2024, Table S1; the last is one above l_max = 4096.
 PAPER_PEAKS = (0, 100, 200, 300, 400, 600, 800, 1000, 1250, 1400, 1800, 2200, 4097)
-# Small skies, by nside, with beams 768/nside times those of Planck.
+# Small skies, by nside, with the beams of the toy sky.
 SCALED_PEAKS = {
+    32: (0, 10, 22, 39, 59, 93),
     64: (0, 20, 45, 80, 120, 189),
     128: (0, 30, 60, 110, 180, 260, 381),
     256: (0, 60, 120, 220, 360, 520, 761),

@@ -12,6 +12,7 @@ from ..errors import ConfigurationError, unknown_name
 from .needlet_plan import VARIANTS, NeedletPlan
 from .needlets import SCALED_PEAKS, cosine_needlets, gaussian_beam, taper
 from .nilc_cache import array_digest
+from .simulation_settings import COMMON_FWHM_ARCMIN, beam_factor
 from .transforms import BACKENDS
 from .weights import check_responses
 
@@ -96,11 +97,12 @@ class NeedletILC:
 
     @classmethod
     def small(cls, nside: int, **options: Any) -> NeedletILC:
-        """Settings for small skies, with beams 768/nside times those of Planck and 10 arcmin."""
+        """Settings for small skies whose beams, and the common one, are those of the toy sky."""
         if nside not in SCALED_PEAKS:
             raise ConfigurationError(f"nside {nside}: expected one of {sorted(SCALED_PEAKS)}")
         peaks = SCALED_PEAKS[nside]
-        return cls(nside, peaks[-1] - 1, 10.0 * 768 / nside, peaks, **options)
+        common = COMMON_FWHM_ARCMIN * beam_factor(nside)
+        return cls(nside, peaks[-1] - 1, common, peaks, **options)
 
     def bank(self) -> np.ndarray:
         """Needlet filters, shape (J, lmax + 1)."""
@@ -166,6 +168,11 @@ def make_requests(
                 f"response of {name!r} has shape {column.shape}: expected one number for each of "
                 f"the {len(plan.names)} channels"
             )
+    if not isinstance(sets, Mapping):
+        raise ConfigurationError(
+            f"deprojection sets {sets!r}: expected components by name of the set, such as "
+            "{'tsz+cib': ('tsz', 'cib')}"
+        )
     if not sets:
         raise ConfigurationError("no deprojection set: give at least one, such as {'none': ()}")
     out = []

@@ -15,6 +15,7 @@ from diffaxion.errors import (
 from diffaxion.sky import (
     NeedletILC,
     Spectra,
+    bundled_simulated_sky,
     cosine_needlets,
     gaussian_beam,
     get_transforms,
@@ -500,7 +501,18 @@ def test_weights_that_were_not_kept(sky):
         push_through(run(sky), alms[:2])
 
 
+def test_sets_have_names(sky):
+    _, alms, beams = sky
+    with pytest.raises(ConfigurationError, match=r"deprojection sets \['tsz'\]: expected comp"):
+        needlet_ilc(alms, beams, RESPONSES, ["tsz"], SETTINGS)
+
+
 def test_small_skies():
+    """The bundled sky is one of them; its common beam is that of its settings."""
+    bundled = bundled_simulated_sky()
+    small = NeedletILC.small(bundled.nside)
+    assert small.lmax == bundled.lmax
+    assert small.common_fwhm_arcmin == bundled.settings.common_fwhm_arcmin
     assert NeedletILC.small(128).lmax == 380
     assert NeedletILC.small(64).common_fwhm_arcmin == 120.0
     with pytest.raises(ConfigurationError, match="nside 63"):
