@@ -14,6 +14,7 @@ import re
 import sys
 from pathlib import Path
 
+from maps_tables import maps_recovery, maps_speed
 from reliability import reliability_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +70,8 @@ def speed_table() -> str:
         f"| peak memory [MB] | {pipeline['peak_memory_MB']:.0f} |",
         "",
         *_screening_speed(_newest("screening")),
+        "",
+        *maps_speed(_newest("sky_ilc"), _newest("sky_pseudo_cl")),
     ]
     return "\n".join(lines)
 
@@ -170,6 +173,7 @@ def main() -> None:
         text = _between(text, "reproduction-joint" if joint else "reproduction", tables)
     text = _between(text, "reliability", reliability_table(ROOT / "benchmarks" / "results"))
     text = _between(text, "speed", speed_table())
+    text = _between(text, "maps-recovery", maps_recovery(_newest("sky_recovery")))
     readme.write_text(text)
 
 
