@@ -18,6 +18,9 @@ SKY_COMPONENTS = ("cmb", "tsz", "cib", "screening", "dust", "synchrotron", "radi
 """What may be switched on in simulated maps."""
 
 COMMON_FWHM_ARCMIN = 10.0
+LAST_ELL = 5000
+"""Last multipole of the bundled spectrum of the CMB."""
+
 # The beams of Planck suit this resolution of the toy; smaller maps have wider ones.
 _NSIDE_OF_BEAMS = 768
 _LMAX = {32: 92, 64: 188, 128: 380, 256: 760, 512: 1520}
@@ -53,7 +56,8 @@ class SkySettings:
     nside : int
         Resolution, a power of two from 8 to 2048.
     lmax : int, optional
-        Largest multipole of all fields; default 188 at nside 64, 380 at 128, 760 at 256.
+        Largest multipole of all fields; default 188 at nside 64, 380 at 128, 760 at 256, at
+        most 5000.
     components : tuple of str
         Of :data:`SKY_COMPONENTS`.
     beam_factor : float, optional
@@ -123,7 +127,7 @@ class SkySettings:
             raise ConfigurationError(f"nside = {n}: expected a power of two from 8 to 2048")
         put = object.__setattr__
         if self.lmax is None:
-            put(self, "lmax", _LMAX.get(n, 3 * n - 4))
+            put(self, "lmax", min(_LMAX.get(n, 3 * n - 4), LAST_ELL))
         if self.beam_factor is None:
             put(self, "beam_factor", beam_factor(n))
         if self.noise_factor is None:

@@ -20,7 +20,7 @@ from ..data.registry import load_table
 from ..errors import ConfigurationError, unknown_name
 from ..observables.cmb.bandpowers import spline_matrix
 from .harmonic_ilc import cmb_spectrum
-from .simulation_settings import SkySettings
+from .simulation_settings import LAST_ELL, SkySettings
 from .sky_spectra import (
     CMB,
     GALAXIES,
@@ -82,7 +82,7 @@ def toy_autos(lmax: int) -> dict[str, np.ndarray]:
     Parameters
     ----------
     lmax : int
-        Largest multipole, >= 2; the table of the CMB ends at 5000.
+        Largest multipole, 2 to 5000, where the table of the CMB ends.
 
     Returns
     -------
@@ -92,14 +92,16 @@ def toy_autos(lmax: int) -> dict[str, np.ndarray]:
     Raises
     ------
     ConfigurationError
-        If lmax < 2.
+        If lmax is out of range.
 
     References
     ----------
     A toy; CMB of Planck 2018 VI, arXiv:1807.06209.
     """
-    if lmax < 2:
-        raise ConfigurationError(f"lmax = {lmax}: a sky needs multipoles, expected lmax >= 2")
+    if not 2 <= lmax <= LAST_ELL:
+        raise ConfigurationError(
+            f"lmax = {lmax}: expected 2 to {LAST_ELL}, where the table of the CMB ends"
+        )
     l = np.arange(2.0, lmax + 1.0)
     flat = 2.0 * math.pi / (l * (l + 1.0))
     spectra = {

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from diffaxion.data.registry import load_table
 from diffaxion.errors import ConfigurationError, DataError, ValidityError
 from diffaxion.sky.components import Spectra
 from diffaxion.sky.galactic_sky import galactic_maps
@@ -86,6 +87,9 @@ def test_beams_and_noise_widen_with_the_pixels(sky):
     assert SETTINGS.common_fwhm_arcmin == 120.0
     larger = SkySettings(256)
     assert (larger.beam_factor, larger.noise_factor, larger.lmax) == (3.0, 0.6, 760)
+    # The spectra of the toy reach as far as the default of any resolution.
+    assert toy_spectra(SkySettings(2048).lmax).lmax == 5000
+    assert np.max(load_table("cmb_lensed_tt")["ell"]) == 5000
 
 
 def test_pixel_windows_act_on_maps_and_galaxies():

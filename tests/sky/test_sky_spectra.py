@@ -165,6 +165,8 @@ def test_unusable_toys():
         toy_spectra(LMAX, -1.0)
     with pytest.raises(ConfigurationError, match="lmax = 1"):
         toy_spectra(1)
+    with pytest.raises(ConfigurationError, match="2 to 5000, where the table of the CMB ends"):
+        toy_spectra(5001)
     with pytest.raises(ConfigurationError, match="6000"):
         screening_template(6001)
     with pytest.raises(ConfigurationError, match="green-like"):
