@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
-from ..data.cluster_files import ClusterDescription, load_cluster
+from ..data.cluster_files import BUNDLED_CLUSTERS, ClusterDescription, load_cluster
 from ..data.nustar_files import nustar_grid
 from ..data.sky_grid import SkyGrid
 from ..environments.stars.star_field import StarField, central_stars
@@ -96,6 +96,12 @@ def _overlap(
     return overlap
 
 
+def _has_errors(facts: ClusterDescription) -> bool:
+    """Whether errors of the target are published; a user's own description has none."""
+    seen = facts.nustar
+    return facts.origin in BUNDLED_CLUSTERS and seen is not None and seen.g_curve_GeV > 0.0
+
+
 def check_background_bins(
     facts: ClusterDescription, low_keV: ArrayLike, high_keV: ArrayLike
 ) -> None:
@@ -122,8 +128,7 @@ def check_background_bins(
     ----------
     None: a validation.
     """
-    own = facts.nustar is not None and facts.nustar.g_curve_GeV > 0.0
-    known = published_spectrum(facts.name if own else _ELSEWHERE)
+    known = published_spectrum(facts.name if _has_errors(facts) else _ELSEWHERE)
     low, high = (np.asarray(x, float) for x in (low_keV, high_keV))
     _overlap(low, high, known.low_keV, known.high_keV, f"{facts.label}, from published errors")
 
@@ -225,7 +230,7 @@ def published_background(
     Dessert, Foster & Safdi 2020, arXiv:2008.03305 (errors of figure 2).
     """
     seen = facts.nustar
-    if seen is None or seen.g_curve_GeV <= 0.0:
+    if seen is None or not _has_errors(facts):
         found = published_background(load_cluster(_ELSEWHERE), tilt, psf, pixel_factor)
         origin = f"{found.origin} (of {facts.label} none are published)"
         return BackgroundLevel(found.low_keV, found.high_keV, found.brightness, origin)

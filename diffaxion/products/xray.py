@@ -251,7 +251,8 @@ def write_scan_products(
     write_limit_files(folder, curves, comments)
     atomic_write(folder / "significance.csv", significance_csv(scans))
     drawn = [scan_curve(s, signal, signal) for s in scans[signal]]
-    save_figure(limit_figure(drawn, title), folder / "limits.png")
+    if all(scan.m_a_eV.size > 1 for scan in scans[signal]):
+        save_figure(limit_figure(drawn, title), folder / "limits.png")
     return curves
 
 

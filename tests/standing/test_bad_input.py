@@ -13,6 +13,7 @@ import pytest
 
 from diffaxion.cli import main
 from tests.standing.bad_screening import LIMIT_SCREENING, SCREENING, SCREENING_FILES
+from tests.standing.bad_xray import LIMIT_DATA, XRAY_FILES, XRAY_FIT, XRAY_FLUX, XRAY_SIMULATE
 
 STAR = "30,4e7,H1=0.7:He4=0.28:C12=0.01"
 SIGHT = "--mass 1e-12 --energy 10"
@@ -58,7 +59,7 @@ def prior(path, **settings):
     return f'[priors."{path}"]\n' + "\n".join(f"{k} = {v!r}" for k, v in settings.items())
 
 
-FILES = SCREENING_FILES | {
+FILES = SCREENING_FILES | XRAY_FILES | {
     "good.csv": profile(),
     "binary.csv": b"\x00\xff\xfe\x80\x81",
     "empty.csv": "",
@@ -274,9 +275,12 @@ TABLE = [
         ("predict luminosity", LUMINOSITY),
         ("predict conversion", CONVERSION),
         ("predict screening", SCREENING),
-        ("limit xray", LIMIT),
+        ("limit xray", LIMIT | LIMIT_DATA),
         ("limit screening", LIMIT_SCREENING),
         ("joint", JOINT),
+        ("xray simulate", XRAY_SIMULATE),
+        ("xray fit", XRAY_FIT),
+        ("xray flux", XRAY_FLUX),
         ("", OTHERS),
     )
     for name, (arguments, words) in rows.items()
