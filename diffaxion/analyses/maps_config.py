@@ -163,7 +163,7 @@ def check_maps_settings(settings: MapsConfiguration, origin: str) -> None:
     mentioned: dict[str, list[str]] = {
         "channels.fwhm_arcmin": list(settings.channels.fwhm_arcmin),
         "channels.beam_files": list(settings.channels.beam_files),
-        "robustness.drop": [n for group in settings.robustness.drop for n in group],
+        "robustness.drop": [n for group in settings.robustness.drop or [] for n in group],
         "cleaning.channels": [n for row in cleaning.channels or [] for n in row],
         "residuals.channel": [settings.residuals.channel] if settings.residuals.channel else [],
     }

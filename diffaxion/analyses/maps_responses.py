@@ -24,6 +24,7 @@ from .maps_sections import ChannelsSection, CleaningSection, MapsConfiguration
 
 # Maps are in K, products in uK: a response per uK makes the difference.
 _K_PER_UK = 1e-6
+_NODES = 12
 
 
 def pipeline_bands(channels: ChannelsSection) -> Passbands:
@@ -73,7 +74,9 @@ def pipeline_bands(channels: ChannelsSection) -> Passbands:
                 "'monochromatic' or a folder with a table NAME.txt for each channel"
             )
         tables.append(read_passband(path))
-    return passbands_from_tables(tables, names)
+    # Short tables keep their points.
+    nodes = _NODES if min(nu.size for nu, _ in tables) > 4 * _NODES else None
+    return passbands_from_tables(tables, names, nodes=nodes)
 
 
 def cleaning_spectra(settings: MapsConfiguration) -> Spectra:

@@ -190,7 +190,8 @@ class RobustnessSection(_Section):
     """Variations of ``diffaxion maps robustness``."""
 
     tests: list[str] = list(ROBUSTNESS_TESTS)
-    drop: list[list[str]] = [["030"], ["044"], ["030", "044"]]
+    # Channels removed together; default 030, 044 and both, as far as they are used.
+    drop: list[list[str]] | None = None
     beam_factor: float = Field(default=0.5, gt=0)
     # Shares of the sky that Galactic masks leave (cuts in latitude).
     sky_fractions: list[float] = [0.4, 0.6, 0.7, 0.8]

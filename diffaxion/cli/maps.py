@@ -171,7 +171,7 @@ def register(app: typer.Typer) -> None:
         report = maps_progress(quiet)
         result = run_maps(plan, folder, report)
         report("products", 0.0)
-        write_cleaned(folder, result, record)
+        write_cleaned(folder, result, record, figures=False)
         summary = write_measurement(folder, result, record)
         if not keep:
             for name in ("prepared", "scales"):

@@ -1,4 +1,4 @@
-"""``diffaxion reproduce xray|screening|joint``: the papers' numbers and figures beside ours."""
+"""``diffaxion reproduce xray|screening|maps|joint``: the papers' numbers beside ours."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from .options import Out, Overwrite, Quiet
+from .options import Out, Overwrite, Quiet, Seed
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands ``xray``, ``screening`` and ``joint`` to a group of commands."""
+    """Add the commands ``xray``, ``screening``, ``maps`` and ``joint`` to a group of commands."""
 
     @app.command("xray")
     def xray(out: Out = None, overwrite: Overwrite = False, quiet: Quiet = False) -> None:
@@ -67,6 +67,46 @@ def register(app: typer.Typer) -> None:
         configurations = {c: screening_section(c).model_dump() for c in ("parity", "default")}
         record = provenance_record(None, configurations)
         text = write_screening_reproduction(folder, run_study(), record)
+        if not quiet:
+            typer.echo(text)
+        typer.echo(f"results in {folder}")
+
+    @app.command("maps")
+    def maps(
+        nside: Annotated[
+            int, typer.Option("--nside", help="Resolution of the simulated sky: 64 is quicker.")
+        ] = 128,
+        skies: Annotated[
+            int, typer.Option("--skies", help="Small skies behind the Green-like sample.")
+        ] = 2,
+        seed: Seed = 1,
+        out: Out = None,
+        overwrite: Overwrite = False,
+        quiet: Quiet = False,
+    ) -> None:
+        """The map half of Goldstein et al. 2024 on a simulated sky: Figs. S1 to S10.
+
+        Example: diffaxion reproduce maps --nside 64 --out reproduction-maps
+        """
+        from ..analyses.reproduce_maps import run_study, study_settings
+        from ..errors import ConfigurationError
+        from ..products.maps_reproduction import write_maps_reproduction
+        from ..provenance import prepare_output, provenance_record
+        from ..runtime import enable_cache
+        from .maps_options import maps_progress
+
+        if nside not in (32, 64, 128, 256, 512):
+            raise ConfigurationError(f"--nside = {nside}: expected 32, 64, 128, 256 or 512")
+        if skies < 1:
+            raise ConfigurationError(f"--skies = {skies}: expected at least 1")
+        settings = study_settings(nside, seed)
+        folder = prepare_output(out, "reproduce", overwrite=overwrite)
+        enable_cache()
+        record = provenance_record(seed, settings.model_dump(mode="json"))
+        report = maps_progress(quiet)
+        study = run_study(nside, seed, skies, report)
+        text = write_maps_reproduction(folder, study, record)
+        report("done", 1.0)
         if not quiet:
             typer.echo(text)
         typer.echo(f"results in {folder}")

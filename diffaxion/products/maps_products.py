@@ -48,7 +48,9 @@ def plain_label(result: MapsResult, label: str) -> str:
     return ", ".join(result.plan.sets[label].flat) or "nothing"
 
 
-def write_cleaned(folder: Path, result: MapsResult, record: Mapping[str, Any]) -> None:
+def write_cleaned(
+    folder: Path, result: MapsResult, record: Mapping[str, Any], *, figures: bool = True
+) -> None:
     """Cleaned maps as HEALPix FITS, and what is known of every scale.
 
     Parameters
@@ -59,12 +61,13 @@ def write_cleaned(folder: Path, result: MapsResult, record: Mapping[str, Any]) -
         The run.
     record : mapping
         Provenance.
+    figures : bool
+        Whether to draw maps, needlets and weights.
 
     Returns
     -------
     None
-        Writes ``cleaned_<set>.fits`` [uK_CMB], ``cleaned.json`` and figures of maps, needlets and
-        weights.
+        Writes ``cleaned_<set>.fits`` [uK_CMB], ``cleaned.json`` and figures.
 
     References
     ----------
@@ -84,8 +87,9 @@ def write_cleaned(folder: Path, result: MapsResult, record: Mapping[str, Any]) -
     summary = maps_summary(result)
     kept = {k: summary[k] for k in ("nature", "channels", "peaks", "cib", "scales", "maps")}
     write_json(folder / "cleaned.json", kept | {"provenance": dict(record)})
-    for name, draw in cleaning_figures(result).items():
-        atomic_write(folder / name, figure_bytes(draw))
+    if figures:
+        for name, draw in cleaning_figures(result).items():
+            atomic_write(folder / name, figure_bytes(draw))
 
 
 def cleaning_figures(result: MapsResult) -> dict[str, Any]:

@@ -86,17 +86,16 @@ def draw_sky(
     ----------
     Snyder 1987, USGS Professional Paper 1395.
     """
-    from matplotlib import colormaps
     from matplotlib.patches import Ellipse
 
     pixels = mollweide_pixels(math.isqrt(values.size // 12))
     shown = np.where(pixels >= 0, values[np.maximum(pixels, 0)], np.nan)
     if mask is not None:
         shown = np.where(mask[np.maximum(pixels, 0)] > 0.0, shown, np.nan)
-    colour_map = colormaps[colours].copy()
-    colour_map.set_bad(MASKED)
+    # Pixels without weight are transparent: what shows is the ellipse behind them.
+    axes.add_patch(Ellipse((0.0, 0.0), 4.0, 2.0, fc=MASKED, ec="none", zorder=0))
     image = axes.imshow(
-        shown, origin="lower", extent=(-2.0, 2.0, -1.0, 1.0), cmap=colour_map, vmin=limits[0],
+        shown, origin="lower", extent=(-2.0, 2.0, -1.0, 1.0), cmap=colours, vmin=limits[0],
         vmax=limits[1], interpolation="nearest", aspect="equal",
     )  # fmt: skip
     edge = Ellipse((0.0, 0.0), 4.0, 2.0, fill=False, ec="0.2", lw=0.8)
