@@ -13,6 +13,7 @@ recovered strength with its pulls, and the same without deprojection.
 
     python benchmarks/sky_recovery.py [--nside 64 128] [--skies N] [--work FOLDER] [--store]
 
+``--first 200 --nside 64 --strengths 0`` makes 200 other skies, as a control of the first.
 Every sky is kept in the working folder: a run that is stopped goes on where it was.
 """
 
@@ -312,7 +313,8 @@ def main() -> None:
             "backend": options.backend,
         }
         record["versions"] = versions()
-        path = RESULTS / f"sky_recovery{f'_from_{options.first}' * (options.first > 0)}-{now}.json"
+        kind = "_control" if options.first else ""
+        path = RESULTS / f"sky_recovery{kind}-{now}.json"
         path.write_text(json.dumps(plain(record), indent=1) + "\n")
         print(path)
 
