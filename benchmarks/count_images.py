@@ -41,7 +41,7 @@ from diffaxion.environments.galaxy import uniform_fractions
 from diffaxion.environments.stars import star_field
 from diffaxion.inference.counts import CountsToys, counts_curve
 from diffaxion.inference.toys import coverage, pseudo_experiments, pull_summary
-from diffaxion.likelihoods import TemplatePoisson, merge_empty, merge_similar
+from diffaxion.likelihoods import TemplatePoisson, merge_empty, merge_similar, pack_pixels
 from diffaxion.provenance import versions
 
 TARGET, RA, DEC = "quintuplet", 266.557917, -28.83
@@ -135,9 +135,10 @@ def full_size() -> dict:
         record: dict = {"rows": points.counts.shape[0], "build_s": seconds, "build_cpu_s": cpu}
         _, record["flux_points"] = twice(count_flux, probe, points)
         (small, groups), record["merge_s"], _ = timed(
-            lambda p: (merge_empty(p), merge_similar(p)), points
+            lambda p: (pack_pixels(merge_empty(p)), pack_pixels(merge_similar(p))), points
         )
-        record["pixels_merged"] = [small.counts.shape[1], groups.counts.shape[1]]
+        record["pixels"] = points.counts.size
+        record["pixels_merged"] = [small.counts.size, groups.counts.size]
         responses = jnp.asarray(mock_responses(probe))
 
         def curve(m, e, r):

@@ -35,7 +35,7 @@ from diffaxion.inference.counts import (
     expected_counts,
 )
 from diffaxion.inference.toys import pseudo_experiments
-from diffaxion.likelihoods import TemplatePoisson
+from diffaxion.likelihoods import TemplatePoisson, merge_empty, merge_similar, pack_pixels
 from diffaxion.provenance import versions
 
 PEERS = ("iminuit", "pyhf", "emcee", "blackjax", "scipy")
@@ -275,6 +275,27 @@ def main() -> None:
 
     curve, out["curve_with_bands"] = calls(counts_curve, likelihood, jnp.asarray(responses))
     out["curve_with_bands"]["largest_error"] = float(np.max(np.abs(curve.limit.a_95 / want - 1)))
+    # The same limits from fewer pixels: those without counts merged, for the bands those with T/B
+    # equal to 2 %.
+    (packed, groups), merging, _ = timed(
+        lambda m: (pack_pixels(merge_empty(m)), pack_pixels(merge_similar(m))), likelihood
+    )
+
+    def merged(m, g, r):
+        return counts_curve(m, r, expected=g)
+
+    small, out["curve_merged"] = calls(merged, packed, groups, jnp.asarray(responses))
+    out["curve_merged"] |= {
+        "merge_s": merging,
+        "largest_error": float(np.max(np.abs(small.limit.a_95 / want - 1))),
+        "largest_change_of_median": float(
+            np.max(np.abs(small.limit.median / curve.limit.median - 1))
+        ),
+    }
+    (_, a_95), out["limits_alone_merged"] = calls(
+        limits_alone, CountsToys(packed, r, jnp.ones(14)), jnp.asarray(responses)
+    )
+    out["limits_alone_merged"]["largest_error"] = float(np.max(np.abs(a_95 / want - 1)))
     toys = CountsToys(likelihood, r, jnp.ones(14))
     (_, a_95), out["limits_alone"] = calls(limits_alone, toys, jnp.asarray(responses))
     out["limits_alone"]["largest_error"] = float(np.max(np.abs(a_95 / want - 1)))
@@ -296,6 +317,9 @@ def main() -> None:
         "cpu_s_per_70": 7.0 * cpu,
         "largest_error": float(np.max(np.abs(np.array(limits) / want[::7] - 1))),
         "times_slower_than_limits_alone": 7.0 * cpu / out["limits_alone"]["warm_cpu_s"],
+        "times_slower_than_limits_alone_merged": 7.0
+        * cpu
+        / out["limits_alone_merged"]["warm_cpu_s"],
         "times_slower_than_curve": 7.0 * cpu / out["curve_with_bands"]["warm_cpu_s"],
     }
     both, _, cpu = timed(lambda: [iminuit_both(c, t, b, x) for x in responses[:70:7]])
@@ -304,6 +328,7 @@ def main() -> None:
         "cpu_s_per_70": 7.0 * cpu,
         "largest_error_of_median": float(np.max(np.abs(np.array(both)[:, 1] / medians - 1))),
         "times_slower_than_curve": 7.0 * cpu / out["curve_with_bands"]["warm_cpu_s"],
+        "times_slower_than_curve_merged": 7.0 * cpu / out["curve_merged"]["warm_cpu_s"],
     }
     pseudo_experiments(toys.simulate, toys.solve, 0.5, 250)
     _, wall, cpu = timed(

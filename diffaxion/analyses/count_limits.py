@@ -15,6 +15,7 @@ from ..inference.limits import Q_95, LimitResult, LimitStatus
 from ..inference.profile import ProfileResult
 from ..likelihoods.poisson import TemplatePoisson
 from ..likelihoods.poisson_merge import merge_empty, merge_similar
+from ..likelihoods.poisson_packed import PackedPoisson, pack_pixels
 from ..likelihoods.poisson_points import joint_flux_points
 from ..observables.world import World
 from ..observables.xray.cluster_counts import ClusterCounts
@@ -22,11 +23,11 @@ from ..runtime import require_x64
 from .limit_curves import JOINT, MassScan, response_curve, smoothed_worlds
 
 Images = tuple[ClusterCounts, TemplatePoisson]
-# Where there are more pixels in a row, those without counts are summed, and expected limits are
-# taken from groups of equal T/B, which moves them by less than 1e-5.
-_MANY = 1500
+# Pixels without counts are summed. Where there are more pixels than this in a row, expected limits
+# are taken from groups of equal T/B, which moves the strength by some 1e-5.
+_MANY = 400
 # Numbers of merged pixels differ from data set to data set; rounded up, they share programs.
-_ROUND = 128
+_ROUND, _BLOCKS = 128, 16
 
 
 @dataclass(frozen=True)
@@ -264,15 +265,12 @@ def _responses(
     return [jnp.asarray(x) for x in per_width]
 
 
-def _together(
-    points: Sequence[TemplatePoisson],
-) -> tuple[TemplatePoisson, TemplatePoisson | None]:
-    """All rows in one likelihood, and the templates of Asimov data if they are others."""
-    together = TemplatePoisson.together
-    if max(p.counts.shape[1] for p in points) <= _MANY:
-        return together(points), None
-    full, groups = ([f(p) for p in points] for f in (merge_empty, merge_similar))
-    return _rounded(together(full)), _rounded(together(groups))
+def _together(points: Sequence[TemplatePoisson]) -> tuple[PackedPoisson, PackedPoisson]:
+    """All rows in one likelihood, and the templates of Asimov data."""
+    full = TemplatePoisson.together([*map(merge_empty, points)])
+    groups = [merge_similar(p) if p.size > _MANY else p for p in points]
+    ideal = TemplatePoisson.together(groups)
+    return pack_pixels(full, multiple=_BLOCKS), pack_pixels(ideal, multiple=_BLOCKS)
 
 
 def _rounded(points: TemplatePoisson) -> TemplatePoisson:

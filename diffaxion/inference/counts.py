@@ -14,16 +14,18 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ..likelihoods.poisson import TemplatePoisson
+from ..likelihoods.poisson_packed import PackedPoisson
 from ..numerics import safe_divide
 from .limits import Q_95
 from .problem import Expansion, Problem
 from .profile import ProfileResult, profile_curve
 from .toys import ToyFit, fit_toy
 
+AnyPoisson = TemplatePoisson | PackedPoisson
 CountsData = tuple[Any, Array]
 
 
-def _counts_of(data: CountsData) -> tuple[TemplatePoisson, Array]:
+def _counts_of(data: CountsData) -> tuple[AnyPoisson, Array]:
     """Likelihood and response; the former may come with the templates of Asimov data."""
     shared, response = data
     return shared[0] if isinstance(shared, tuple) else shared, response
@@ -92,12 +94,12 @@ def counts_problem(bins: int) -> Problem:
     return Problem(_loglike, free, lower=0.0, tail=bins, expand=_expand)
 
 
-def counts_start(likelihood: TemplatePoisson) -> Float[Array, " n"]:
+def counts_start(likelihood: AnyPoisson) -> Float[Array, " n"]:
     """Strength 0 with A = sum c/sum B, the exact maximum at zero strength.
 
     Parameters
     ----------
-    likelihood : TemplatePoisson
+    likelihood : TemplatePoisson or PackedPoisson
         Counts and templates.
 
     Returns
@@ -109,26 +111,26 @@ def counts_start(likelihood: TemplatePoisson) -> Float[Array, " n"]:
     ----------
     L_A = 0 at S = 0.
     """
-    total = jnp.sum(likelihood.counts, -1) / jnp.sum(likelihood.background_template, -1)
+    total = likelihood.null_backgrounds()
     return jnp.concatenate([jnp.zeros_like(total[:1]), total])
 
 
 @eqx.filter_jit
 def counts_curve(
-    likelihood: TemplatePoisson,
+    likelihood: AnyPoisson,
     responses: Float[Array, "m bins"],
     *,
     q_threshold: ArrayLike = Q_95,
     bands: Literal["constant", "self_consistent"] = "constant",
     iterations: int = 30,
     batch_size: int | None = 1,
-    expected: TemplatePoisson | None = None,
+    expected: AnyPoisson | None = None,
 ) -> ProfileResult:
     """Profile limits on the strength at many masses, with bands and status.
 
     Parameters
     ----------
-    likelihood : TemplatePoisson
+    likelihood : TemplatePoisson or PackedPoisson
         Counts and templates of all targets.
     responses : float array, shape (m, bins)
         Signal counts over the whole point-spread function for strength 1, at each mass; all
@@ -141,8 +143,8 @@ def counts_curve(
         Newton steps of each fit, static.
     batch_size : int, optional
         Masses that run at once, static: 1 is best on a CPU, None (all) on a GPU.
-    expected : TemplatePoisson, optional
-        Templates of the same rows for Asimov data, where pixels of the observed counts are
+    expected : same kind, optional
+        Templates of the same bins for Asimov data, where pixels of the observed counts are
         merged as Asimov data do not allow; its counts are not used.
 
     Returns
@@ -162,7 +164,7 @@ def counts_curve(
     shared: Any = likelihood
     if expected is not None:
         # Both take turns in one compiled likelihood, and need one shape.
-        widest = max(likelihood.counts.shape[1], expected.counts.shape[1])
+        widest = max(likelihood.size, expected.size)
         shared = (likelihood.padded(widest), expected.padded(widest))
     result = profile_curve(
         counts_problem(r.shape[1]),

@@ -11,6 +11,7 @@ from .gaussian import GaussianBlocks, GaussianPoints, validate_points
 from .poisson import PoissonBlocks, PoissonProfile, TemplatePoisson
 from .poisson_checks import validate_templates
 from .poisson_merge import merge_empty, merge_similar
+from .poisson_packed import PackedPoisson, pack_pixels
 from .poisson_points import FluxPoints, flux_points, joint_flux_points
 from .recast import (
     RECAST_ASSUMPTIONS,
@@ -27,6 +28,7 @@ __all__ = [
     "FluxPoints",
     "GaussianBlocks",
     "GaussianPoints",
+    "PackedPoisson",
     "PoissonBlocks",
     "PoissonProfile",
     "RecastLikelihood",
@@ -39,6 +41,7 @@ __all__ = [
     "joint_flux_points",
     "merge_empty",
     "merge_similar",
+    "pack_pixels",
     "recast_likelihood",
     "spectrum_at",
     "toy_map_spectrum",

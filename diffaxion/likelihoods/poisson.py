@@ -164,6 +164,21 @@ class TemplatePoisson(eqx.Module):
         widest = max(p.counts.shape[1] for p in parts)
         return jax.tree.map(lambda *x: jnp.concatenate(x), *(p.padded(widest) for p in parts))
 
+    def null_backgrounds(self) -> Float[Array, " bins"]:
+        """Best backgrounds without signal.
+
+        Returns
+        -------
+        float array, shape (bins,)
+            A = sum c/sum B.
+        """
+        return jnp.sum(self.counts, axis=-1) / jnp.sum(self.background_template, axis=-1)
+
+    @property
+    def size(self) -> int:
+        """Number of pixels in a row."""
+        return self.counts.shape[1]
+
     def padded(self, pixels: int) -> TemplatePoisson:
         """The same likelihood with masked pixels at the end of each row.
 

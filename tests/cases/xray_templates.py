@@ -7,7 +7,7 @@ import numpy as np
 from diffaxion.conversion import Axion
 from diffaxion.environments import galaxy as gal
 from diffaxion.environments.stars import Cluster, StarField
-from diffaxion.likelihoods import TemplatePoisson, joint_flux_points
+from diffaxion.likelihoods import PackedPoisson, TemplatePoisson, joint_flux_points
 from diffaxion.observables import xray as x
 from diffaxion.observables.world import World
 
@@ -81,6 +81,11 @@ def _joint(counts, signal, shape, weights):
     return joint_flux_points(TemplatePoisson(counts, signal, shape), weights)[:5]
 
 
+def _packed(counts, signal, shape, s, a):
+    p = PackedPoisson(counts, signal, shape, jnp.array([0, 0]), 1)
+    return p.blocks(s, a), p.values(s, a), p.expected(s, a), p.null_backgrounds()
+
+
 _T = jnp.array([[0.2, 0.5, 0.2, 0.05], [0.1, 0.6, 0.2, 0.05]])
 _B = jnp.array([[4.0, 5.0, 5.5, 6.0], [2.0, 2.2, 2.4, 2.6]])
 _C = jnp.array([[5.0, 9.0, 4.0, 6.0], [1.0, 5.0, 3.0, 2.0]])
@@ -144,6 +149,13 @@ CASES = [
         (x.nustar_psf(), jnp.array([2e4, 3e4]), Cluster("here", "Here", 30.0, -2.0, 3.0)),
         (),
         (_X + "ClusterCounts", _X + "signal_rows", _X + "background_rows"),
+    ),
+    Case(
+        "packed_poisson",
+        _packed,
+        (_C, _T, _B, jnp.array([2.0]), jnp.array([0.9])),
+        ((_C.at[0, 1:].set(0.0), _T, _B, jnp.array([0.0]), jnp.array([1e-9])),),
+        ("likelihoods.PackedPoisson",),
     ),
     Case(
         "joint_flux_points",

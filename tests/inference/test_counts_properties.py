@@ -14,8 +14,7 @@ from diffaxion.inference.counts import (
     counts_start,
     expected_counts,
 )
-from diffaxion.likelihoods import TemplatePoisson
-from diffaxion.likelihoods.poisson_merge import merge_empty, merge_similar
+from diffaxion.likelihoods import TemplatePoisson, merge_empty, merge_similar, pack_pixels
 from diffaxion.observables.xray import nustar_psf
 
 BINS, PIXELS = 2, 24
@@ -183,6 +182,22 @@ def test_empty_pixels_may_be_summed(seed, level, strength):
     np.testing.assert_allclose(second.background, first.background, rtol=1e-9, atol=1e-12)
     assert second.at_boundary.tolist() == first.at_boundary.tolist()
     assert second.a_at_zero.tolist() == first.a_at_zero.tolist()
+
+
+blocks_of = jax.jit(lambda model, s, a: model.blocks(s, a))
+
+
+@FEW
+@given(SEEDS, LEVELS, st.floats(-2.0, 4.0), st.floats(0.3, 2.0))
+def test_pixels_may_be_packed_in_blocks(seed, level, strength, background):
+    """Values and derivatives, also outside the domain, and the backgrounds without signal."""
+    model, response = images(seed, level)
+    packed = pack_pixels(model, width=5).padded(12)
+    where = (strength * response, background * jnp.array([1.0, 0.8]))
+    for want, found in zip(blocks_of(model, *where), blocks_of(packed, *where), strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(packed.null_backgrounds(), model.null_backgrounds(), rtol=1e-13)
+    np.testing.assert_allclose(packed.expected(*where).sum(), model.expected(*where).sum())
 
 
 @FEW

@@ -88,6 +88,7 @@ WITHOUT_CASE: dict[str, str] = {
     "likelihoods.forecast_covariance": "a matrix made once, outside jit",
     "likelihoods.merge_empty": "pixels are counted in NumPy, outside jit",
     "likelihoods.merge_similar": "pixels are counted in NumPy, outside jit",
+    "likelihoods.pack_pixels": "pixels are counted in NumPy, outside jit",
     "likelihoods.recast_likelihood": "tables to a likelihood in NumPy, outside jit",
     "likelihoods.spectrum_at": "a table made once, outside jit",
     "likelihoods.validate_points": "a check of input, outside jit",
