@@ -191,7 +191,7 @@ class FileInput:
         return [self._path(text)[0] for text in given if not text.startswith(CUT)]
 
     def check(self) -> None:
-        """Raise unless all files are there and have usable headers.
+        """Raise unless all files are there and HEALPix maps.
 
         Raises
         ------
@@ -205,6 +205,18 @@ class FileInput:
                     f"{self.files.folder}"
                 )
         _ = self.nsides
+
+    def verify(self, nside: int) -> None:
+        """Read everything once, so that what is unusable is found before any work.
+
+        Raises
+        ------
+        DataError
+            If a map or a mask is unusable; names the file.
+        """
+        self.galaxies(nside)
+        for name in self.names:
+            self.temperature(name)
 
     def mask(self, text: str, nside: int) -> np.ndarray:
         """A mask of the configuration at a resolution."""
@@ -296,6 +308,11 @@ class FileInput:
             )
         values = np.where(mask > 0.0, values, 0.0)
         temperature = self._product(f.temperature_masks, nside) * self.filled(nside)
+        for name, weights in (("temperature_masks", temperature), ("galaxy_masks", mask)):
+            if not np.any(weights > 0.0):
+                raise DataError(
+                    f"files.{name} leave no sky (f_sky = 0) with the pixels that are filled in"
+                )
         if own != nside:
             values, mask = _regrade(values, mask, nside, f.mask_threshold)
         return GalaxyInput(values, mask, temperature, shot, own)

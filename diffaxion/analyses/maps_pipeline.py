@@ -22,7 +22,7 @@ from ..sky.needlet_plan import NeedletPlan
 from ..sky.simulation import SimulatedSky
 from .maps_clean import CleanedSky, Cleaner, Deprojected
 from .maps_config import MapsConfiguration
-from .maps_input import MapsInput, SkyInput, maps_input
+from .maps_input import FileInput, MapsInput, SkyInput, maps_input
 from .maps_measure import Measurer, make_measurer
 from .maps_prepare import Geometry, PreparedMaps, geometry, prepare_maps
 from .maps_residuals import (
@@ -178,6 +178,8 @@ def plan_maps(
         residuals = settings.residuals.model_copy(update=cross)
         settings = settings.model_copy(update={"residuals": residuals})
     chosen = geometry(settings, source)
+    if isinstance(source, FileInput):
+        source.verify(chosen.nside)
     mask = None
     if settings.cleaning.mask:
         mask = source.galaxies(chosen.nside).temperature_mask

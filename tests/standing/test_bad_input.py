@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from diffaxion.cli import main
+from tests.standing.bad_maps import MAPS_FILES, MAPS_OTHERS, MAPS_RUN
 from tests.standing.bad_screening import LIMIT_SCREENING, SCREENING, SCREENING_FILES
 from tests.standing.bad_xray import LIMIT_DATA, XRAY_FILES, XRAY_FIT, XRAY_FLUX, XRAY_SIMULATE
 
@@ -59,7 +60,7 @@ def prior(path, **settings):
     return f'[priors."{path}"]\n' + "\n".join(f"{k} = {v!r}" for k, v in settings.items())
 
 
-FILES = SCREENING_FILES | XRAY_FILES | {
+FILES = SCREENING_FILES | MAPS_FILES | XRAY_FILES | {
     "good.csv": profile(),
     "binary.csv": b"\x00\xff\xfe\x80\x81",
     "empty.csv": "",
@@ -281,6 +282,8 @@ TABLE = [
         ("xray simulate", XRAY_SIMULATE),
         ("xray fit", XRAY_FIT),
         ("xray flux", XRAY_FLUX),
+        ("maps run", MAPS_RUN),
+        *MAPS_OTHERS.items(),
         ("", OTHERS),
     )
     for name, (arguments, words) in rows.items()
