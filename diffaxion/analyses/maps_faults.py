@@ -14,16 +14,10 @@ import numpy as np
 from ..errors import unknown_name
 from .maps_config import MapsConfiguration
 from .maps_input import SkyInput
-from .maps_robustness import (
-    RobustnessTest,
-    Series,
-    Variation,
-    failed_tests,
-    make_suite,
-    run_tests,
-)
+from .maps_robustness import make_suite, run_tests
 from .maps_sections import RobustnessSection, SimulationSection
 from .maps_simulation import simulated_sky
+from .maps_variations import RobustnessTest, Series, Variation, failed_tests
 
 Progress = Callable[[str, float], None]
 PLANTED = ("none", "cib", "calibration", "galactic")
@@ -152,7 +146,11 @@ def planted_settings(settings: MapsConfiguration) -> MapsConfiguration:
     cleaning = settings.cleaning
     section = SimulationSection(nside=settings.robustness.planted_nside)
     warm, index = section.cib_temperature_K, section.cib_beta
-    grid = {"cib_temperatures_K": [warm - 4.0, warm + 4.0], "cib_betas": [index - 0.2, index + 0.2]}
+    robustness = RobustnessSection(
+        cib_temperatures_K=[warm - 4.0, warm + 4.0],
+        cib_betas=[index - 0.2, index + 0.2],
+        p_min=settings.robustness.p_min,
+    )
     return MapsConfiguration(
         simulation=section,
         channels=settings.channels.model_copy(update={"fwhm_arcmin": {}, "beam_files": {}}),
@@ -170,7 +168,7 @@ def planted_settings(settings: MapsConfiguration) -> MapsConfiguration:
                 "also": {},
             }
         ),
-        robustness=RobustnessSection(**grid, p_min=settings.robustness.p_min),
+        robustness=robustness,
         numerics=settings.numerics,
         seed=settings.seed + 1000,
     )

@@ -68,9 +68,20 @@ class GalaxyInput:
 class MapsInput(Protocol):
     """What the pipeline starts from."""
 
-    names: tuple[str, ...]
-    nature: str
-    nsides: tuple[int, ...]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Channels."""
+        ...
+
+    @property
+    def nature(self) -> str:
+        """What the maps are if they are no measurement."""
+        ...
+
+    @property
+    def nsides(self) -> tuple[int, ...]:
+        """Resolution of each channel."""
+        ...
 
     def temperature(self, name: str) -> ChannelMap:
         """Map of one channel."""

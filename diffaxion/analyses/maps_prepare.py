@@ -208,7 +208,8 @@ class Preparer:
         self, values: np.ndarray, valid: np.ndarray, outside: np.ndarray
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """a_lm of a map without monopole, dipole and holes, and what was done."""
-        choices, report = self.settings.preparation, {}
+        choices = self.settings.preparation
+        report: dict[str, Any] = {}
         report["filled_fraction"] = float(np.mean(valid == 0.0))
         values = np.where(valid > 0.0, values, 0.0)
         if choices.remove_dipole:

@@ -24,7 +24,8 @@ from .maps_config import MapsConfiguration, parse_maps_configuration
 from .maps_faults import SAMPLE, IswShift, PlantedFault, isw_shift, run_planted
 from .maps_input import SkyInput
 from .maps_pipeline import FIDUCIAL, MapsResult, plan_maps, run_maps
-from .maps_robustness import RobustnessTest, make_suite, run_tests
+from .maps_robustness import make_suite, run_tests
+from .maps_variations import RobustnessTest
 from .reproduce_xray import Row
 from .screening_config import screening_section
 from .screening_data import asimov_data, recast_data

@@ -48,8 +48,9 @@ def register(app: typer.Typer) -> None:
         from ..analyses.config import check_choice
         from ..analyses.maps_faults import PLANTED, SAMPLE, isw_shift, run_planted
         from ..analyses.maps_pipeline import plan_maps
-        from ..analyses.maps_robustness import failed_tests, make_suite, run_tests
+        from ..analyses.maps_robustness import make_suite, run_tests
         from ..analyses.maps_sections import ROBUSTNESS_TESTS
+        from ..analyses.maps_variations import failed_tests
         from ..products.maps_robustness_products import write_robustness
         from ..provenance import prepare_output
         from ..runtime import enable_cache

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..analyses.maps_faults import IswShift, PlantedFault
-from ..analyses.maps_robustness import RobustnessTest, robustness_record
+from ..analyses.maps_variations import RobustnessTest, robustness_record
 from ..provenance import atomic_write, write_json
 from .maps_curves import DASHES, MULTIPOLE, UNIT
 from .plot_style import OTHERS, SERIES, figure_bytes, new_figure, styled

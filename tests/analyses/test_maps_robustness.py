@@ -16,15 +16,13 @@ from diffaxion.analyses.maps_faults import (
     stack_tests,
 )
 from diffaxion.analyses.maps_input import SkyInput
-from diffaxion.analyses.maps_robustness import (
+from diffaxion.analyses.maps_robustness import cib_sets, make_suite, run_tests
+from diffaxion.analyses.maps_variations import (
     RobustnessTest,
     Series,
     Variation,
-    cib_sets,
     failed_tests,
-    make_suite,
     robustness_record,
-    run_tests,
 )
 from diffaxion.errors import ConfigurationError
 from tests import maps_models as models

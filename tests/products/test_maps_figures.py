@@ -4,7 +4,7 @@ import healpy
 import numpy as np
 import pytest
 
-from diffaxion.analyses.maps_robustness import RobustnessTest, Series, Variation
+from diffaxion.analyses.maps_variations import RobustnessTest, Series, Variation
 from diffaxion.products.maps_curves import plot_cross_spectra, plot_needlets, plot_weights
 from diffaxion.products.maps_products import cleaning_figures, measurement_figures, spectra_csv
 from diffaxion.products.maps_response_figures import plot_redshifts, plot_responses
