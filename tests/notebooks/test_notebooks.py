@@ -27,7 +27,7 @@ def cells(text):
 
 
 def test_the_ladder_is_complete():
-    assert [p.stem[:2] for p in SCRIPTS] == [f"{k:02d}" for k in range(1, 8)]
+    assert [p.stem[:2] for p in SCRIPTS] == [f"{k:02d}" for k in range(1, 9)]
     assert [p.name for p in FOLDER.iterdir() if p.suffix == ".ipynb"] == []
     readme = (FOLDER / "README.md").read_text()
     assert all(p.name in readme for p in SCRIPTS)
