@@ -53,6 +53,7 @@ def _counts_rows(folder: Path) -> dict[str, list[Row]]:
         ]
         warm, first = (speed["limits_alone"][k] for k in ("warm_cpu_s", "first_cpu_s"))
         bands = speed["curve_with_bands"]
+        alone, both = speed["iminuit_gradient"], speed["iminuit_gradient_with_bands"]
         rows["S11"] = [
             (
                 "S11",
@@ -65,8 +66,10 @@ def _counts_rows(folder: Path) -> dict[str, list[Row]]:
                 "",
                 "toys per second and core >= 100; over iminuit >= 25",
                 f"{speed['toys']['per_cpu_s']:.0f}; limits "
-                f"{speed['iminuit_gradient']['times_slower_than_limits_alone']:.0f}, with bands "
-                f"{speed['iminuit_gradient']['times_slower_than_curve']:.0f} (N = 1 run)",
+                f"{alone['times_slower_than_limits_alone']:.0f}, with pixels of equal ratio merged "
+                f"{alone['times_slower_than_limits_alone_merged']:.0f}; with bands "
+                f"{both['times_slower_than_curve']:.0f}, "
+                f"{both['times_slower_than_curve_merged']:.0f} (N = 1 run)",
                 speed_name,
             ),
         ]
