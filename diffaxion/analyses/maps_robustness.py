@@ -1,8 +1,8 @@
 """Robustness of a measured cross-spectrum: variations of the analysis, each with its verdict.
 
 A variation is compared with the fiducial analysis of the same sky. The two share most of their
-noise, so that the difference is tested with Cov(1) + Cov(2) - Cov(1, 2) - Cov(2, 1), to which 3
-per cent of the statistical errors are added in quadrature: smaller shifts do not matter. A test is
+noise, so that the difference is tested with Cov(1) + Cov(2) - Cov(1, 2) - Cov(2, 1), to which a
+tenth of the statistical errors is added in quadrature: smaller shifts do not matter. A test is
 passed if no difference, and no null test where the sky is meant to hold no signal, has a
 probability below ``p_min`` divided by the number of variations.
 """
@@ -247,7 +247,10 @@ def cib_sets(cleaner: Cleaner) -> dict[str, Deprojected]:
     temperatures = choices.cib_temperatures_K or [own[0] + d for d in (-4.0, 0.0, 4.0)]
     betas = choices.cib_betas or [own[1] + d for d in (-0.2, 0.0, 0.2, 0.4)]
     grid = [(round(t, 6), round(b, 6)) for t in temperatures for b in betas]
-    grid += [(t, b) for t, b in choices.extra_cib]
+    extra = choices.extra_cib
+    if extra is None:
+        extra = [] if cleaner.settings.simulation is not None else [(10.7, 1.7)]
+    grid += extra
     found = {}
     for t, beta in grid:
         if abs(t - own[0]) > 1e-6 or abs(beta - own[1]) > 1e-6:

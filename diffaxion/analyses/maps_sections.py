@@ -200,7 +200,8 @@ class RobustnessSection(_Section):
     # Default around those of the cleaning: -4, 0, +4 K and -0.2, 0, +0.2, +0.4 in beta.
     cib_temperatures_K: list[float] | None = None
     cib_betas: list[float] | None = None
-    extra_cib: list[tuple[float, float]] = [(10.7, 1.7)]
+    # Further spectra; default 10.7 K and 1.7, none for simulated skies, whose spectrum is known.
+    extra_cib: list[tuple[float, float]] | None = None
     # Scales, from the first, at which both moments are deprojected together.
     both_moments_scales: int = Field(default=6, ge=1)
     # Small simulated skies that are averaged for each planted fault, and their resolution.
@@ -208,7 +209,7 @@ class RobustnessSection(_Section):
     planted_nside: int = 64
     p_min: float = Field(default=0.01, gt=0, lt=0.5)
     # Added to the errors of differences in quadrature, in units of the statistical errors.
-    error_floor: float = Field(default=0.03, ge=0, lt=1)
+    error_floor: float = Field(default=0.1, ge=0, lt=1)
 
 
 class NumericsSection(_Section):

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .plot_style import MASKED, new_figure, styled
+from .plot_style import new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _WIDTH = 900
-# Diverging and sequential maps whose lightness is monotonic on each side, so that they print.
-SIGNED, UNSIGNED = "RdBu_r", "cividis"
+# Lightness grows with the value, also through zero: in print the signs can be told apart.
+COLOURS = "cividis"
 
 
 def mollweide_pixels(nside: int, width: int = _WIDTH) -> np.ndarray:
@@ -60,9 +60,9 @@ def draw_sky(
     mask: np.ndarray | None = None,
     *,
     limits: tuple[float, float],
-    colours: str = SIGNED,
+    colours: str = COLOURS,
 ) -> Any:
-    """Draw one map into axes; pixels without weight are grey.
+    """Draw one map into axes; pixels without weight are white.
 
     Parameters
     ----------
@@ -92,8 +92,6 @@ def draw_sky(
     shown = np.where(pixels >= 0, values[np.maximum(pixels, 0)], np.nan)
     if mask is not None:
         shown = np.where(mask[np.maximum(pixels, 0)] > 0.0, shown, np.nan)
-    # Pixels without weight are transparent: what shows is the ellipse behind them.
-    axes.add_patch(Ellipse((0.0, 0.0), 4.0, 2.0, fc=MASKED, ec="none", zorder=0))
     image = axes.imshow(
         shown, origin="lower", extent=(-2.0, 2.0, -1.0, 1.0), cmap=colours, vmin=limits[0],
         vmax=limits[1], interpolation="nearest", aspect="equal",
@@ -163,10 +161,9 @@ def plot_skies(
     chosen = list(limits) if limits else [_limits(v, m, signed) for v, m in skies.values()]
     if shared and not limits:
         chosen = [(min(a for a, _ in chosen), max(b for _, b in chosen))] * len(skies)
-    colours = SIGNED if signed else UNSIGNED
     image: Any = None
     for axes, (name, (values, mask)), ends in zip(grid, skies.items(), chosen):
-        image = draw_sky(axes, values, mask, limits=ends, colours=colours)
+        image = draw_sky(axes, values, mask, limits=ends)
         axes.set_title(name, fontsize=9.5)
         if not shared:
             bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.7, pad=0.02)
