@@ -101,7 +101,7 @@ from .surrogate_probe import SurrogateProbe, surrogate_error
 from .xray_background import BackgroundLevel, published_background
 from .xray_fit import CountFit, fit_counts
 from .xray_nuisances import SamplerError, sampler_error
-from .xray_observation import Observation, observation_settings, observation_world, read_observation
+from .xray_observation import Observation, read_observation
 from .xray_plan import SimulationPlan, expected_background, synthetic_stars
 from .xray_simulation import (
     Simulation,
@@ -110,6 +110,7 @@ from .xray_simulation import (
     inject_signal,
     simulate_observation,
 )
+from .xray_world import observation_settings, observation_world
 
 __all__ = [
     "Analysis",

@@ -40,7 +40,9 @@ class ModelSection(_Section):
 class LikelihoodsSection(_Section):
     """Data that take part."""
 
-    xray: bool = True
+    # true: published spectra. A list of folders: count images, see `diffaxion xray --help`; limits
+    # with all nuisances profiled take their pixels, posteriors their flux points.
+    xray: bool | list[str] = True
     # "none", "recast" of the published curve, "asimov", "noise:SEED", or a file of bandpowers.
     cmb: str = "recast"
     # Where the recast has R = 1: at the fiducial point of this model, or under the paper's

@@ -12,11 +12,12 @@ from ..observables.world import World
 from ..parameters.bind import Bindings, Tie
 from .analysis import MASS, STRENGTH
 from .config import Configuration
+from .count_points import IMAGE_PARTS
 from .residual_foregrounds import residual_priors
 from .screening_data import file_data, parse_data_kind
 
 # Parts of a world that only some likelihoods need.
-_PARTS = ("galaxy", "clusters", "instruments", "cosmology", "halos", "residuals")
+_PARTS = ("galaxy", "clusters", "instruments", "cosmology", "halos", "residuals", *IMAGE_PARTS)
 _TIE_KEYS = ("source", "scale", "offset")
 
 

@@ -16,10 +16,16 @@ import numpy as np
 from ..inference.checkpoint import Checkpoint, pytree_hash
 from ..inference.limits import Q_95
 from ..inference.profile import ProfileResult
+from ..likelihoods.poisson import TemplatePoisson
 from ..observables.world import World
 from ..provenance import config_hash
 from .analysis import Analysis, AnalysisData
 from .config import Configuration
+from .configured_images import (
+    configured_observations,
+    configured_spectra,
+    with_configured_images,
+)
 from .impacts import ImpactRow, run_impacts
 from .joint_model import Recipe, joint_recipe, joint_world
 from .joint_posterior import PosteriorRun, Progress, run_posterior
@@ -28,7 +34,7 @@ from .marginal import MarginalLimit, limits_of_masses
 from .moments import CouplingMoments, moments_at_masses
 from .profile_nuisances import profile_over_nuisances, scan_points
 from .recast_probe import RecastProbe, recast_probe
-from .star_clusters import FluxSpectrum, build_probes, published_spectrum
+from .star_clusters import FluxSpectrum, build_probes
 
 # Draws of the nuisances from their priors that serve the Bayesian limits of all masses.
 _PRIOR_DRAWS = 1000
@@ -50,7 +56,8 @@ class NuisanceCurve:
     profile : ProfileResult
         All nuisances profiled, fields with leading axis (n,).
     bayes : list of MarginalLimit
-        Prior uniform in g, all nuisances marginalised, one per mass [GeV^-1].
+        Prior uniform in g, all nuisances marginalised, one per mass [GeV^-1]; none where counts
+        in pixels take part.
     """
 
     name: str
@@ -82,6 +89,8 @@ class JointResult:
         What each nuisance does to the limit, at one or more masses.
     variants : dict of str to list of NuisanceCurve
         Limits under other settings, by a short name such as ``anchor-paper``.
+    images : tuple of str
+        File and nature of each observation whose flux points are the X-ray data.
     """
 
     configuration: Configuration
@@ -92,6 +101,7 @@ class JointResult:
     seconds: dict[str, float] = field(default_factory=dict)
     impacts: list[ImpactRow] = field(default_factory=list)
     variants: dict[str, list[NuisanceCurve]] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
 
     @property
     def world(self) -> World:
@@ -203,9 +213,11 @@ def run_joint(
         seconds[step], clock = time.perf_counter() - clock, time.perf_counter()
 
     report("models", 0.0)
+    observations = configured_observations(configuration)
+    configuration = with_configured_images(configuration, observations)
     world = joint_world(configuration)
-    xray = configuration.likelihoods.xray
-    spectra = [published_spectrum(t) for t in configuration.model.targets] if xray else []
+    spectra = configured_spectra(configuration, observations)
+    xray = bool(spectra)
     recipe = joint_recipe(configuration, world, spectra)
     lap("models")
     identity = {"configuration": config_hash(configuration.model_dump())}
@@ -222,7 +234,8 @@ def run_joint(
     scans = {}
     if xray:
         report("limit curves", 0.0)
-        scans = scan_signals(world, configuration, spectra)
+        modes = (configuration.model.signal,) if observations else ("published", "anchored")
+        scans = scan_signals(world, configuration, spectra, modes)
         lap("limit curves")
     runs = []
     for kind in configuration.mass.posteriors:
@@ -236,7 +249,10 @@ def run_joint(
     report("limits at fixed masses", 0.0)
     curves, variants = beside.result()
     lap("limits at fixed masses")
-    return JointResult(configuration, recipe, scans, curves, runs, seconds, impacts, variants)
+    named = tuple(f"{one.stack.source} ({one.stack.nature})" for one in observations)
+    return JointResult(
+        configuration, recipe, scans, curves, runs, seconds, impacts, variants, named
+    )
 
 
 class _Beside:
@@ -280,8 +296,10 @@ def limits_with_nuisances(recipe: Recipe, m_a_eV: np.ndarray | None = None) -> l
     configuration, data = recipe.configuration, recipe.plain.data.marginalised()
     mass = configuration.mass
     masses = np.geomspace(*mass.prior_eV, mass.profile_points) if m_a_eV is None else m_a_eV
-    scan, prior = _all_moments(configuration, data, masses)
     names = [n for n, order in (("xray", 2), ("cmb", 1)) if order in data.orders]
+    if any(isinstance(p, TemplatePoisson) for p in data.points):
+        return _profiles(configuration, data, names, masses)
+    scan, prior = _all_moments(configuration, data, masses)
     curves = []
     if len(names) > 1:
         curves.append(_curve("joint", data, masses, scan, prior, configuration))
@@ -290,6 +308,21 @@ def limits_with_nuisances(recipe: Recipe, m_a_eV: np.ndarray | None = None) -> l
         assert part is not None
         rows = (_alone(name, scan), _alone(name, prior))
         curves.append(_curve(name, part, masses, *rows, configuration))
+    return curves
+
+
+def _profiles(
+    configuration: Configuration, data: AnalysisData, names: list[str], masses: np.ndarray
+) -> list[NuisanceCurve]:
+    """Profile limits only: counts in pixels have no closed form in the coupling."""
+    parts = {name: data.part(2 if name == "xray" else 1) for name in names}
+    chosen = {"joint": data, **parts} if len(names) > 1 else parts
+    threshold = configuration.coupling.q_threshold or Q_95
+    curves = []
+    for name, part in chosen.items():
+        assert part is not None
+        profile = jax.block_until_ready(profile_over_nuisances(part, masses, threshold))
+        curves.append(NuisanceCurve(name, masses, part.order, profile, []))
     return curves
 
 

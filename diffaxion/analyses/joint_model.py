@@ -90,6 +90,8 @@ class Recipe:
         CMB data.
     surrogate : SurrogateProbe or None
         Its replacement in samplers and profiles, for all masses of the prior.
+    images : tuple of (Observation, str)
+        X-ray data as count images, each with the key of its instrument.
     """
 
     configuration: Configuration
@@ -98,6 +100,7 @@ class Recipe:
     cmb: CmbProbe | None
     cmb_points: GaussianPoints | None
     surrogate: SurrogateProbe | None
+    images: tuple[tuple[Any, str], ...] = ()
 
     @cached_property
     def plain(self) -> Analysis:
@@ -137,16 +140,22 @@ class Recipe:
         if m_a_eV is not None:
             axion = {**(axion or {}), MASS: float(m_a_eV)}
         top = max(mass.prior_eV[1], m_a_eV or 0.0)
-        probes: list[Any] = []
-        for spectrum in self.spectra:
+        signal = self.configuration.model.signal
+
+        def grids(spectrum: FluxSpectrum) -> tuple[Array, int]:
             if direct:
-                grid, energies = uniform_fractions(numerics.nodes), numerics.energies_per_bin
-            else:
-                grid = sampler_fractions(world, spectrum, numerics.sampler_nodes, top)
-                energies = numerics.sampler_energies_per_bin
-            signal = self.configuration.model.signal
-            probes.append(build_probe(spectrum, world, signal, grid, energies))
-        points = [s.points for s in self.spectra]
+                return uniform_fractions(numerics.nodes), numerics.energies_per_bin
+            nodes = sampler_fractions(world, spectrum, numerics.sampler_nodes, top)
+            return nodes, numerics.sampler_energies_per_bin
+
+        probes: list[Any] = []
+        points: list[Any] = [s.points for s in self.spectra]
+        for spectrum in self.spectra:
+            probes.append(build_probe(spectrum, world, signal, *grids(spectrum)))
+        for one, instrument in self.images:
+            probe, counts = one.counts(world, instrument, signal, *grids(one.outline))
+            probes.append(probe)
+            points.append(counts)
         if self.cmb is not None and self.cmb_points is not None:
             probes.append(self.cmb if direct or self.surrogate is None else self.surrogate)
             points.append(self.cmb_points)

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from ..data.cluster_files import BUNDLED_CLUSTERS, ClusterDescription, load_cluster
 from ..data.discovery import observation_files
@@ -24,17 +23,14 @@ from ..data.observation import read_image_stack
 from ..data.psf_files import read_psf
 from ..data.stack_files import HDF5, NPZ
 from ..data.star_list import read_star_list
-from ..environments.galaxy.sightline import uniform_fractions
 from ..environments.stars.star_field import StarField, central_stars, star_field
 from ..errors import ConfigurationError, DataError, DiffaxionWarning
+from ..likelihoods.gaussian import GaussianPoints
 from ..observables.world import World
 from ..observables.xray.psf import PointSpread, image_psf, nustar_psf, radial_psf
-from ..observables.xray.response import validate_bins
-from .config import Configuration
-from .count_images import Grouping, build_counts, count_images, world_with_images
+from .count_images import Grouping, build_counts, count_images
 from .count_limits import Images
-from .joint_model import joint_world
-from .star_clusters import INSTRUMENT, published_spectrum
+from .star_clusters import FluxSpectrum, published_spectrum
 from .xray_responses import StackResponse, stack_responses
 
 _ROI_ARCMIN = 2.0
@@ -80,6 +76,56 @@ class Observation:
     def target(self) -> str:
         """Key of the target."""
         return self.facts.name
+
+    @property
+    def outline(self) -> FluxSpectrum:
+        """Target and bins as a spectrum without content."""
+        low, high = np.asarray(self.stack.low_keV), np.asarray(self.stack.high_keV)
+        blank = np.zeros_like(low)
+        return FluxSpectrum(self.target, low, high, GaussianPoints(blank, blank + 1.0), blank)
+
+    def counts(
+        self,
+        world: World,
+        instrument: str,
+        signal: str,
+        fractions: Float[Array, " k"],
+        energies_per_bin: int,
+        by: Grouping = "all",
+    ) -> Images:
+        """Forward model and likelihood in a world that holds target, stars, PSF and instrument.
+
+        Parameters
+        ----------
+        world : World
+            Of :func:`observation_world`.
+        instrument : str
+            Key of the instrument.
+        signal : str
+            ``anchored``, ``ensemble`` or ``published``.
+        fractions : float array, shape (k,)
+            Base nodes of the sight line, in units of the distance.
+        energies_per_bin : int
+            Energies at which p is evaluated in each bin.
+        by : {"exposure", "module", "observation", "all"}
+            What has a background of its own.
+
+        Returns
+        -------
+        (ClusterCounts, TemplatePoisson)
+            Rows are images times bins.
+        """
+        ra, dec, _ = self.region
+        return build_counts(
+            count_images(self.stack, ra, dec, by),
+            world,
+            self.target,
+            fractions,
+            signal=signal,
+            curve=published_curve(self) if signal == "published" else None,
+            energies_per_bin=energies_per_bin,
+            instrument=instrument,
+        )
 
 
 def read_observation(
@@ -266,174 +312,30 @@ def read_psf_model(path: str | Path | None) -> tuple[PointSpread, str]:
     return image_psf(given.density, given.pixel_arcsec, source=given.source), given.source
 
 
-def observation_settings(
-    settings: Configuration, observations: Sequence[Observation], signal: str | None = None
-) -> Configuration:
-    """A configuration whose targets are those of observations, with X rays only.
+def published_curve(one: Observation) -> np.ndarray:
+    """Published signal in the bins of an observation, which must be the published ones.
 
     Parameters
     ----------
-    settings : Configuration
-        Fields, densities, numerics, priors.
-    observations : sequence of Observation
-        Data.
-    signal : str, optional
-        ``anchored`` (default), ``ensemble`` or ``published``.
+    one : Observation
+        Data of a target with a published spectrum.
 
     Returns
     -------
-    Configuration
-        A copy.
+    array, shape (bins,)
+        Signal per unit a = (g/1e-12 GeV^-1)^4 [1e-4 counts s^-1 keV^-1].
 
     Raises
     ------
     ConfigurationError
-        If two descriptions of one target differ.
-
-    References
-    ----------
-    None: configuration.
-    """
-    origins: dict[str, str] = {}
-    for one in observations:
-        before = origins.setdefault(one.target, one.facts.origin)
-        if before != one.facts.origin:
-            raise ConfigurationError(
-                f"target {one.target!r} is described by {before} and by {one.facts.origin}; use "
-                "one description, or other names"
-            )
-    model = settings.model.model_copy(
-        update={"targets": [*origins], "clusters": origins, "signal": signal or "anchored"}
-    )
-    data = settings.likelihoods.model_copy(update={"xray": True, "cmb": "none"})
-    return settings.model_copy(update={"model": model, "likelihoods": data})
-
-
-def check_observations(settings: Configuration, observations: Sequence[Observation]) -> None:
-    """Refuse observations whose signal cannot be predicted, before anything is computed.
-
-    Parameters
-    ----------
-    settings : Configuration
-        Of :func:`observation_settings`.
-    observations : sequence of Observation
-        Data.
-
-    Returns
-    -------
-    None
-        Nothing; usable data pass.
-
-    Raises
-    ------
-    ConfigurationError
-        If a target has no axion luminosity, or a name in the configuration is unknown.
+        If no spectrum of the target is published.
     DataError
-        If bins are not those of the published signal curve in mode ``published``.
-    ValidityError
-        If a bin leaves the effective area.
-
-    References
-    ----------
-    None: a validation.
-    """
-    world, mode = joint_world(settings), settings.model.signal
-    for one in observations:
-        if mode == "anchored" and one.facts.luminosity is None:
-            raise ConfigurationError(
-                f"target {one.facts.origin}: no axion luminosity is known; add a table "
-                "[luminosity] to its description, or use --signal ensemble"
-            )
-        if mode == "published":
-            _published_curve(one)
-            continue
-        area = np.asarray(world.instruments[INSTRUMENT].energy_keV)
-        reach = (float(area[0]), float(area[-1]))
-        if one.response is not None:
-            arf = one.response.arf
-            reach = (float(arf.low_keV[0]), float(arf.high_keV[-1]))
-        validate_bins(one.stack.low_keV, one.stack.high_keV, reach, str(one.stack.source))
-
-
-def observation_world(
-    settings: Configuration, observations: Sequence[Observation], by: Grouping = "all"
-) -> tuple[World, list[Images]]:
-    """World, forward models and counts of observations.
-
-    Parameters
-    ----------
-    settings : Configuration
-        Of :func:`observation_settings`.
-    observations : sequence of Observation
-        Data; several of one target share its stars.
-    by : {"exposure", "module", "observation", "all"}
-        What has a background of its own.
-
-    Returns
-    -------
-    world : World
-        Root tree with targets, stars, PSF and responses.
-    images : list of (ClusterCounts, TemplatePoisson)
-        One per observation.
-
-    Raises
-    ------
-    ConfigurationError
-        If two observations of a target have different stars.
-    DataError
-        If counts and templates do not fit.
+        If the bins are others.
 
     References
     ----------
     Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
-    world, found = joint_world(settings), []
-    mode = settings.model.signal
-    numerics = settings.numerics
-    for one in observations:
-        known = world.stars.get(one.target)
-        if known is not None and not _same_stars(known, one.stars):
-            raise ConfigurationError(
-                f"target {one.target!r}: observations name different stars; give one list with "
-                "--stars"
-            )
-        world, name = _with_instrument(world, one)
-        ra, dec, _ = one.region
-        images = count_images(one.stack, ra, dec, by)
-        world = world_with_images(world, one.target, images, one.stars, one.psf, name)
-        found.append(
-            build_counts(
-                images,
-                world,
-                one.target,
-                uniform_fractions(numerics.nodes),
-                signal=mode,
-                curve=_published_curve(one) if mode == "published" else None,
-                energies_per_bin=numerics.energies_per_bin,
-                instrument=name,
-            )
-        )
-    return world, found
-
-
-def _same_stars(a: StarField, b: StarField) -> bool:
-    pairs = [(a.ra_deg, b.ra_deg), (a.dec_deg, b.dec_deg), (a.weights, b.weights)]
-    return all(x.shape == y.shape and bool(jnp.all(x == y)) for x, y in pairs)
-
-
-def _with_instrument(world: World, one: Observation) -> tuple[World, str]:
-    """The world with the response of an observation, and the key of the latter."""
-    default = one.response is None
-    if default and eqx.tree_equal(one.psf, world.psf.get(INSTRUMENT, nustar_psf())):
-        return world, INSTRUMENT
-    keys = (f"{INSTRUMENT}_{one.target}{k or ''}" for k in range(len(world.instruments) + 1))
-    name = next(k for k in keys if k not in world.instruments)
-    own = world.instruments[INSTRUMENT] if one.response is None else one.response.instrument
-    return replace(world, instruments={**world.instruments, name: own}), name
-
-
-def _published_curve(one: Observation) -> np.ndarray:
-    """Published signal per unit a in the bins of an observation."""
     known = published_spectrum(one.target)
     low, high = one.stack.low_keV, one.stack.high_keV
     if low.shape != known.low_keV.shape or not np.allclose(

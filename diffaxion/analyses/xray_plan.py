@@ -6,10 +6,10 @@ shape is known. Stars are synthetic unless a list is given.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import ArrayLike
 
 from ..data.cluster_files import ClusterDescription
 from ..data.energy_bins import energy_bins
@@ -61,7 +61,7 @@ class SimulationPlan:
     exposure_ks: float | None = None
     observations: tuple[str, ...] = ()
     modules: tuple[str, ...] = ("A", "B")
-    bins_keV: ArrayLike | None = None
+    bins_keV: Sequence[float] | np.ndarray | None = None
     radius_arcmin: float | None = None
     half_arcmin: float | None = None
     pixel_factor: int = 1
@@ -142,7 +142,7 @@ def planned_bins(facts: ClusterDescription, plan: SimulationPlan) -> tuple[np.nd
     if chosen is None:
         lowest = facts.nustar.energy_min_keV if facts.nustar else 10.0
         chosen = np.arange(lowest, _TOP_KEV + 0.1, _BIN_KEV)
-    return energy_bins(np.asarray(list(chosen), float), "bins")
+    return energy_bins(np.asarray(chosen, float), "bins")
 
 
 def _sizes(facts: ClusterDescription, plan: SimulationPlan) -> tuple[float, float]:

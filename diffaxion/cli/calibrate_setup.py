@@ -74,13 +74,18 @@ def prepare(
 def recipe_of(settings: Configuration, report: Any) -> Recipe:
     """World, models and data, checked."""
     from ..analyses.checks import check_priors, check_spectra
+    from ..analyses.configured_images import (
+        configured_observations,
+        configured_spectra,
+        with_configured_images,
+    )
     from ..analyses.joint_model import joint_recipe, joint_world
-    from ..analyses.star_clusters import published_spectrum
 
     report("models", 0.0)
+    images = configured_observations(settings)
+    settings = with_configured_images(settings, images)
     world = joint_world(settings)
-    targets = settings.model.targets if settings.likelihoods.xray else []
-    spectra = [published_spectrum(t) for t in targets]
+    spectra = configured_spectra(settings, images)
     if spectra:
         check_spectra(world, spectra, settings.model.signal)
     check_priors(world, settings, spectra)

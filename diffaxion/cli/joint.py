@@ -58,23 +58,33 @@ def register(app: typer.Typer) -> None:
         """
         from ..analyses.checks import check_priors, check_spectra
         from ..analyses.config import load_configuration
+        from ..analyses.configured_images import (
+            check_flux_points,
+            configured_observations,
+            configured_spectra,
+            with_configured_images,
+        )
         from ..analyses.joint import run_joint
         from ..analyses.joint_model import joint_world
-        from ..analyses.star_clusters import published_spectrum
         from ..products.joint_report import write_joint_products
+        from ..products.xray_files import data_record
         from ..provenance import prepare_output, provenance_record
         from ..runtime import enable_cache
 
         settings = load_configuration(config)
         if seed is not None:
             settings = settings.model_copy(update={"seed": seed})
+        images = configured_observations(settings)
+        settings = with_configured_images(settings, images)
         world = joint_world(settings)
-        targets = settings.model.targets if settings.likelihoods.xray else []
-        spectra = [published_spectrum(t) for t in targets]
+        if images:
+            check_flux_points(settings, images)
+        spectra = [one.outline for one in images] or configured_spectra(settings)
         if spectra:
             check_spectra(world, spectra, settings.model.signal)
         check_priors(world, settings, spectra)
-        record = provenance_record(settings.seed, settings.model_dump())
+        chosen = {"data": data_record(images)} if images else {}
+        record = provenance_record(settings.seed, settings.model_dump() | chosen)
         folder = prepare_output(out, "joint", overwrite=overwrite, resume=resume)
         enable_cache()
         report = _progress(quiet)

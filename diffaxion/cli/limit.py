@@ -61,6 +61,18 @@ def register(app: typer.Typer) -> None:
 
         Example: diffaxion limit xray --data quintuplet-sim --data wd1-sim --out limits
         """
+        from ..analyses.checks import check_priors, check_spectra
+        from ..analyses.config import LikelihoodsSection, check_choice, load_configuration
+        from ..analyses.joint import scan_signals
+        from ..analyses.joint_model import joint_world
+        from ..analyses.star_clusters import published_spectrum, user_spectrum
+        from ..products.xray import limit_table, write_scan_products
+        from ..provenance import prepare_output, provenance_record, write_json
+        from ..runtime import enable_cache
+
+        if not data and not spectrum:
+            named = load_configuration(config).likelihoods.xray
+            data = named if isinstance(named, list) else None
         if data:
             if spectrum:
                 raise ConfigurationError(
@@ -71,15 +83,6 @@ def register(app: typer.Typer) -> None:
             return
         if roi is not None or by != "all":
             raise ConfigurationError("--roi and --by choose among pixels: they need --data DIR")
-        from ..analyses.checks import check_priors, check_spectra
-        from ..analyses.config import LikelihoodsSection, check_choice, load_configuration
-        from ..analyses.joint import scan_signals
-        from ..analyses.joint_model import joint_world
-        from ..analyses.star_clusters import published_spectrum, user_spectrum
-        from ..products.xray import limit_table, write_scan_products
-        from ..provenance import prepare_output, provenance_record, write_json
-        from ..runtime import enable_cache
-
         settings = load_configuration(config)
         xray_only = {"likelihoods": LikelihoodsSection(xray=True, cmb="none")}
         settings = settings.model_copy(update=xray_only)

@@ -60,7 +60,7 @@ def limit_images(
     Dessert, Foster & Safdi 2020, arXiv:2008.03305.
     """
     from ..analyses.count_limits import count_limits
-    from ..analyses.xray_observation import check_observations, observation_world
+    from ..analyses.xray_world import check_observations, observation_world
     from ..products.xray import limit_table, write_scan_products
     from ..products.xray_files import data_record
     from ..provenance import prepare_output, provenance_record, write_json

@@ -36,18 +36,26 @@ def register(app: typer.Typer) -> None:
         """Limits with all nuisances, joint and of each experiment, without a posterior.
 
         Every limit is given twice: with the nuisances profiled (power-constrained, with expected
-        bands), and with them marginalised for a prior uniform in g >= 0.
+        bands), and with them marginalised for a prior uniform in g >= 0. Where likelihoods.xray
+        lists folders of count images, the likelihood is that of their pixels, profiled only.
 
         Example: diffaxion limit joint --masses 2e-13:2e-12:20 --out limits
         """
         from ..analyses.checks import check_priors, check_spectra
         from ..analyses.config import load_configuration
+        from ..analyses.configured_images import (
+            configured_observations,
+            configured_spectra,
+            image_recipe,
+            with_configured_images,
+        )
         from ..analyses.joint import JointResult, limits_with_nuisances
         from ..analyses.joint_model import joint_recipe, joint_world
-        from ..analyses.star_clusters import published_spectrum
+        from ..analyses.xray_world import check_observations, observation_world
         from ..products.joint_curves import nuisance_curves, write_joint_limits
         from ..products.joint_figures import limits_figure
         from ..products.plot_style import save_figure
+        from ..products.xray_files import data_record
         from ..provenance import prepare_output, provenance_record, write_json
         from ..runtime import enable_cache
 
@@ -66,18 +74,27 @@ def register(app: typer.Typer) -> None:
             )
         share = chosen_task(task)
         own = share_of_masses(grid, share)
+        images = configured_observations(settings)
+        settings = with_configured_images(settings, images)
         world = joint_world(settings)
-        targets = settings.model.targets if settings.likelihoods.xray else []
-        spectra = [published_spectrum(t) for t in targets]
-        if spectra:
-            check_spectra(world, spectra, settings.model.signal)
-        check_priors(world, settings, spectra)
+        spectra = [] if images else configured_spectra(settings)
+        outlines = [one.outline for one in images]
+        if images:
+            check_observations(settings, images)
+            world, _ = observation_world(settings, images)
+        if outlines or spectra:
+            check_spectra(world, outlines or spectra, settings.model.signal)
+        check_priors(world, settings, outlines or spectra)
         folder = prepare_output(task_folder(out, "limit", share), "limit", overwrite=overwrite)
         enable_cache()
-        recipe = joint_recipe(settings, world, spectra)
+        if images:
+            recipe = image_recipe(settings, images)
+        else:
+            recipe = joint_recipe(settings, world, spectra)
         curves = limits_with_nuisances(recipe, own)
         result = JointResult(settings, recipe, {}, curves, [])
         chosen = {"masses_eV": grid, "limits": "all nuisances"}
+        chosen |= {"data": data_record(images)} if images else {}
         record = provenance_record(settings.seed, settings.model_dump() | chosen)
         record |= task_record(share)
         write_joint_limits(folder, result, f"configuration {record['config_sha256']}")

@@ -216,17 +216,13 @@ def _inject(
 ) -> None:
     """``xray simulate --into``: a signal on top of existing data."""
     from ..analyses.count_images import mean_area_cm2
-    from ..analyses.xray_observation import (
-        check_observations,
-        observation_settings,
-        observation_world,
-    )
     from ..analyses.xray_simulation import (
         axion_rates,
         check_signal,
         expected_signal,
         inject_signal,
     )
+    from ..analyses.xray_world import check_observations, observation_settings, observation_world
     from ..constants import G_REF_GEV
     from ..products.xray_files import check_injection, write_injected
 
@@ -294,7 +290,7 @@ def _register_fit(app: typer.Typer) -> None:
         Example: diffaxion xray fit wd1-sim --mass 1e-13,3e-11 --out fit
         """
         from ..analyses.xray_fit import fit_counts
-        from ..analyses.xray_observation import check_observations, observation_world
+        from ..analyses.xray_world import check_observations, observation_world
         from ..products.xray_files import data_record, fit_summary
 
         grid = parse_masses(masses)
@@ -410,7 +406,7 @@ def _register_flux(app: typer.Typer) -> None:
 
         from ..analyses.count_limits import count_flux
         from ..analyses.limit_curves import response_curve
-        from ..analyses.xray_observation import observation_world
+        from ..analyses.xray_world import observation_world
         from ..constants import G_REF_GEV
         from ..products.plot_style import save_figure
         from ..products.xray_files import data_record, flux_points_ecsv

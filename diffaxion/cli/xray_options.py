@@ -170,7 +170,7 @@ def image_settings(
     None: configuration.
     """
     from ..analyses.config import load_configuration
-    from ..analyses.xray_observation import observation_settings
+    from ..analyses.xray_world import observation_settings
 
     return observation_settings(load_configuration(config), observations, signal)
 

@@ -122,7 +122,12 @@ def nuisance_curves(result: JointResult) -> list[LimitCurve]:
     named = [(c.name, c) for c in result.curves]
     for variant, curves in result.variants.items():
         named += [(f"{c.name}-{variant}", c) for c in curves]
-    return [make(c, n) for n, c in named for make in (profile_curve, bayes_curve)]
+    found = []
+    for name, curve in named:
+        found.append(profile_curve(curve, name))
+        if curve.bayes:
+            found.append(bayes_curve(curve, name))
+    return found
 
 
 def fixed_curves(result: JointResult) -> list[LimitCurve]:

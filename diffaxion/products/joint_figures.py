@@ -49,7 +49,8 @@ def limits_figure(result: JointResult) -> Figure:
     arXiv:2409.10514, Fig. 3; overlays name their own.
     """
     main, *parts = result.curves
-    curves = [profile_curve(main), bayes_curve(main), *map(profile_curve, parts)]
+    own = [profile_curve(main), *([bayes_curve(main)] if main.bayes else [])]
+    curves = [*own, *map(profile_curve, parts)]
     names = {"joint": "joint", "xray": "X rays", "cmb": "CMB"}
     labels = {
         (c.curve, c.method): names.get(c.curve, c.curve)
@@ -57,9 +58,9 @@ def limits_figure(result: JointResult) -> Figure:
         for c in curves
     }
     published = published_curves()
-    shown = {"xray": result.configuration.likelihoods.xray}
+    shown = {"xray": bool(result.configuration.likelihoods.xray)}
     shown["cmb"] = result.configuration.likelihoods.cmb != "none"
-    ours = np.concatenate([c.limit[c.ok] for c in curves[:2]])
+    ours = np.concatenate([c.limit[c.ok] for c in own])
     every = np.concatenate([c.limit[c.ok] for c in curves])
     ends = (float(main.m_a_eV[0]), float(main.m_a_eV[-1]))
     overlays = [load_overlay(n) for n in overlay_names() if n not in _OWN]

@@ -121,7 +121,10 @@ def _verdict(result: JointResult, summaries: list[dict[str, Any]]) -> list[Any]:
     c = result.configuration
     halves = []
     if c.likelihoods.xray:
-        halves.append(f"X rays of {', '.join(c.model.targets)} (NuSTAR, {c.model.signal} signal)")
+        what = "NuSTAR"
+        if result.images:
+            what = f"flux points of count images with Gaussian errors: {'; '.join(result.images)}"
+        halves.append(f"X rays of {', '.join(c.model.targets)} ({what}; {c.model.signal} signal)")
     if c.likelihoods.cmb == "recast":
         halves.append("the recast of the Planck x unWISE screening limit")
     elif c.likelihoods.cmb != "none":

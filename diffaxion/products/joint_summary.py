@@ -37,7 +37,8 @@ def configuration_name(result: JointResult) -> str:
     c = result.configuration
     parts = []
     if c.likelihoods.xray:
-        parts.append(f"xray {c.model.signal}/{c.model.field}/{c.model.density}")
+        images = " images" if result.images else ""
+        parts.append(f"xray{images} {c.model.signal}/{c.model.field}/{c.model.density}")
     if c.likelihoods.cmb != "none":
         anchor = f"/{c.likelihoods.anchor}" if c.likelihoods.cmb == "recast" else ""
         parts.append(f"cmb {c.likelihoods.cmb}{anchor}/{c.screening.configuration}")

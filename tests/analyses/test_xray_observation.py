@@ -21,8 +21,9 @@ from diffaxion.analyses import (
     response_curve,
 )
 from diffaxion.analyses.count_images import mean_area_cm2
-from diffaxion.analyses.xray_observation import Observation, check_observations
+from diffaxion.analyses.xray_observation import Observation
 from diffaxion.analyses.xray_simulation import axion_rates, draw_counts
+from diffaxion.analyses.xray_world import check_observations
 from diffaxion.data import (
     AncillaryResponse,
     bundled_observation,
