@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import unknown_name
 from .maps_config import MapsConfiguration
 from .maps_input import SkyInput
-from .maps_robustness import make_suite, run_tests
+from .maps_robustness import make_suite, run_robustness
 from .maps_sections import RobustnessSection, SimulationSection
 from .maps_simulation import simulated_sky
 from .maps_variations import RobustnessTest, Series, Variation, failed_tests
@@ -224,7 +224,7 @@ def run_planted(
         report(f"skies with fault {fault}", index / count)
         sky = simulated_sky(chosen, index=index, fault=fault)
         suite = make_suite(chosen, SkyInput(sky), null=True)
-        rows.append(run_tests(suite, tests))
+        rows.append(run_robustness(suite, tests))
     found = stack_tests(rows)
     return PlantedFault(fault, _TITLES[fault], count, found, fault != "none")
 
@@ -304,7 +304,7 @@ def isw_shift(
         for fault in ("isw", "none"):
             sky = simulated_sky(chosen, index=index, fault=fault)
             suite = make_suite(chosen, SkyInput(sky), null=True)
-            pair.append(run_tests(suite, ())[0].fiducial)
+            pair.append(run_robustness(suite, ())[0].fiducial)
         shifts.append(pair[0].cl_Tg_uK - pair[1].cl_Tg_uK)
         errors.append(pair[1].error_uK)
     first, skipped = pair[0], chosen.measurement.skip_bins

@@ -197,7 +197,7 @@ def make_suite(
     Returns
     -------
     Suite
-        Ready for :func:`run_tests`.
+        Ready for :func:`run_robustness`.
 
     Raises
     ------
@@ -354,7 +354,7 @@ _TITLES = {
 }
 
 
-def run_tests(suite: Suite, tests: tuple[str, ...]) -> list[RobustnessTest]:
+def run_robustness(suite: Suite, tests: tuple[str, ...]) -> list[RobustnessTest]:
     """Tests of one sky.
 
     Parameters

@@ -24,7 +24,7 @@ from .maps_config import MapsConfiguration, parse_maps_configuration
 from .maps_faults import SAMPLE, IswShift, PlantedFault, isw_shift, run_planted
 from .maps_input import SkyInput
 from .maps_pipeline import FIDUCIAL, MapsResult, plan_maps, run_maps
-from .maps_robustness import make_suite, run_tests
+from .maps_robustness import make_suite, run_robustness
 from .maps_variations import RobustnessTest
 from .reproduce_xray import Row
 from .screening_config import screening_section
@@ -156,7 +156,7 @@ def run_study(
     result = run_maps(plan, progress=report)
     assert isinstance(plan.source, SkyInput)
     suite = make_suite(plan.settings, plan.source, null=True, progress=report)
-    tests = run_tests(suite, TESTS)
+    tests = run_robustness(suite, TESTS)
     sample = run_planted(settings, SAMPLE, skies=skies, progress=report)
     isw = isw_shift(settings, skies=skies, progress=report)
     report("limits", 0.0)

@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
         from ..analyses.config import check_choice
         from ..analyses.maps_faults import PLANTED, SAMPLE, isw_shift, run_planted
         from ..analyses.maps_pipeline import plan_maps
-        from ..analyses.maps_robustness import make_suite, run_tests
+        from ..analyses.maps_robustness import make_suite, run_robustness
         from ..analyses.maps_sections import ROBUSTNESS_TESTS
         from ..analyses.maps_variations import failed_tests
         from ..products.maps_robustness_products import write_robustness
@@ -74,7 +74,7 @@ def register(app: typer.Typer) -> None:
         )
         judged = not signal if null is None else null
         suite = make_suite(plan.settings, plan.source, null=judged, progress=report)
-        found = run_tests(suite, chosen)
+        found = run_robustness(suite, chosen)
         faults = [f for f in PLANTED if "faults" in chosen]
         faults += [SAMPLE] if "sample" in chosen else []
         planted = [run_planted(settings, f, progress=report) for f in faults]

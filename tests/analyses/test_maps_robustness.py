@@ -16,7 +16,7 @@ from diffaxion.analyses.maps_faults import (
     stack_tests,
 )
 from diffaxion.analyses.maps_input import SkyInput
-from diffaxion.analyses.maps_robustness import cib_sets, make_suite, run_tests
+from diffaxion.analyses.maps_robustness import cib_sets, make_suite, run_robustness
 from diffaxion.analyses.maps_variations import (
     RobustnessTest,
     Series,
@@ -116,7 +116,7 @@ def clean():
 
     suite = make_suite(settings, SkyInput(simulated_sky(settings)), null=True)
     names = ("deprojection", "frequencies", "beam", "masks", "cib", "moments", "low-l")
-    return suite, run_tests(suite, names)
+    return suite, run_robustness(suite, names)
 
 
 def test_a_clean_sky_passes(clean):

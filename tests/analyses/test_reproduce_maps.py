@@ -1,0 +1,80 @@
+"""Numbers behind ``reproduce maps``, and the command on a small simulated sky."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from diffaxion.analyses.reproduce_maps import (
+    limit_changes,
+    limit_rows,
+    null_rows,
+    pipeline_covariance,
+    scale_rows,
+    study_settings,
+)
+from diffaxion.analyses.screening_run import toy_covariance
+from diffaxion.cli import main
+from diffaxion.data import load_table
+from diffaxion.observables.cmb.bandpowers import default_bins
+
+
+def test_table_s1_is_reproduced_to_its_printed_digits():
+    rows = scale_rows()
+    assert len(rows) == 26
+    assert [r.quantity for r in rows if not r.agrees] == []
+
+
+def test_published_null_test():
+    (row,) = null_rows()
+    assert row.agrees
+    assert row.ours == pytest.approx(stats.chi2.sf(9.2, 11), rel=1e-9)
+
+
+def test_variances_of_the_pipeline_are_those_of_the_default_bins():
+    table = load_table("pipeline_bandpower_variance")
+    lo, hi = default_bins()
+    np.testing.assert_array_equal(table["ell_lo"], lo)
+    np.testing.assert_array_equal(table["ell_hi"], hi)
+    assert "simulated" in table.meta["nature"]
+    sets = [np.diag(pipeline_covariance(n)) for n in ("none", "tsz", "tsz-cib", "tsz-cib-dbeta")]
+    # Each deprojection costs variance, and the analytic toy is of the same size.
+    for less, more in zip(sets, sets[1:]):
+        assert np.all(less < more)
+    ratio = sets[-1] / np.diag(toy_covariance("tsz-cib-dbeta"))
+    assert np.all((ratio > 0.3) & (ratio < 4.0))
+
+
+def test_the_study_is_a_sky_without_signal():
+    settings = study_settings(64, 7)
+    assert (settings.simulation.strength, settings.seed) == (0.0, 7)
+    assert set(settings.cleaning.also) == {"nothing", "tsz", "tsz-cib"}
+
+
+@pytest.mark.slow
+def test_limits_hardly_depend_on_the_variances():
+    """The weights of the recast move its limit by less than 1 %; expected limits by less than 10."""
+    for change in limit_changes():
+        recast = change.recast_pipeline_GeV / change.recast_toy_GeV
+        expected = change.expected_pipeline_GeV / change.expected_toy_GeV
+        assert abs(recast - 1.0) < 0.01
+        assert abs(expected - 1.0) < 0.1
+    assert len(limit_rows([change])) == 2
+
+
+@pytest.mark.slow
+def test_the_command_writes_figures_and_tables(tmp_path, capsys):
+    out = tmp_path / "maps"
+    command = ["reproduce", "maps", "--nside", "32", "--skies", "1", "--out", str(out)]
+    assert main(command) == 0
+    names = {p.name for p in out.iterdir()}
+    figures = {f"figureS{k}.png" for k in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)}
+    assert figures | {"reproduction.md", "reproduction.json", "report.html"} <= names
+    text = capsys.readouterr().out
+    assert "SIMULATED" in text
+    assert "Green-like" in text
+    record = json.loads((out / "reproduction.json").read_text())
+    scales = record["tables"]["Needlet scales (Table S1)"]
+    assert all(row["agrees"] for row in scales)
+    assert len(record["tables"]["Limits with the variances of the pipeline"]) == 6
