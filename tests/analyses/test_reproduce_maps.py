@@ -1,5 +1,6 @@
 """Numbers behind ``reproduce maps``, and the command on a small simulated sky."""
 
+import itertools
 import json
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_variances_of_the_pipeline_are_those_of_the_default_bins():
     assert "simulated" in table.meta["nature"]
     sets = [np.diag(pipeline_covariance(n)) for n in ("none", "tsz", "tsz-cib", "tsz-cib-dbeta")]
     # Each deprojection costs variance, and the analytic toy is of the same size.
-    for less, more in zip(sets, sets[1:]):
+    for less, more in itertools.pairwise(sets):
         assert np.all(less < more)
     ratio = sets[-1] / np.diag(toy_covariance("tsz-cib-dbeta"))
     assert np.all((ratio > 0.3) & (ratio < 4.0))
@@ -54,7 +55,7 @@ def test_the_study_is_a_sky_without_signal():
 
 @pytest.mark.slow
 def test_limits_hardly_depend_on_the_variances():
-    """The weights of the recast move its limit by less than 1 %; expected limits by less than 10."""
+    """They move the limit of the recast by less than 1 %, expected ones by less than 10 %."""
     for change in limit_changes():
         recast = change.recast_pipeline_GeV / change.recast_toy_GeV
         expected = change.expected_pipeline_GeV / change.expected_toy_GeV
