@@ -49,6 +49,18 @@ class LikelihoodsSection(_Section):
     # conventions.
     anchor: Literal["own", "paper"] = "own"
 
+    @field_validator("xray", mode="before")
+    @classmethod
+    def _images(cls, value: Any) -> Any:
+        """True, false, or names of folders."""
+        folders = isinstance(value, list) and all(isinstance(x, str) and x for x in value)
+        if isinstance(value, bool) or folders:
+            return value
+        raise ConfigurationError(
+            f"likelihoods.xray = {value!r}: expected a boolean, or a list of folders of count "
+            "images"
+        )
+
 
 class MassSection(_Section):
     """Prior of the mass, posteriors to be made, and the grids of the limit curves."""

@@ -28,7 +28,14 @@
     rmf = "a.rmf"                              # optional
     offset_arcsec = [0.0, 0.0]                 # optional: measured minus true position
 
-Names are relative to the file. The pixels of an exposure's images must agree to 0.1 pixel.
+Names are relative to the file. The pixels of an exposure's images must agree to 0.1 pixel. A list
+without positions ([target] with a name alone) takes region and masks from the description of the
+target; a folder without a list may hold files with the names of :mod:`.discovery`.
+
+Nothing may be counted twice. The signal is that of the whole PSF, and templates and exposures say
+what part of it a pixel sees: an ARF must not contain the losses of an extraction region or of
+gaps, as those of nuproducts do by default (numkarf), and vignetting belongs either into the ARF or
+into the exposure images. Without an ARF the bundled template, on axis, of one module, is used.
 """
 
 from __future__ import annotations

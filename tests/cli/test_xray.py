@@ -186,6 +186,13 @@ def test_a_cluster_of_ones_own_with_event_lists(work, run):
     assert stack.modules == ("FPMA",)
 
 
+def test_help_has_an_example(capsys):
+    for command in ("simulate", "fit", "flux"):
+        assert main(["xray", command, "--help"]) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert f"Example: diffaxion xray {command}" in shown
+
+
 def test_results_are_not_overwritten(work, fitted, monkeypatch, capsys):
     monkeypatch.chdir(work)
     assert main(["xray", "fit", "bundled", "--config", "fast.toml", "--out", "fit"]) == 2

@@ -53,6 +53,33 @@ XRAY_FILES = {
     }.items()
 }
 
+IMAGES = '[likelihoods]\ncmb = "none"\nxray = '
+XRAY_FILES |= {
+    "gone.toml": f'{IMAGES}["none"]\n',
+    "word.toml": f'{IMAGES}"good"\n',
+    "twice_images.toml": f'{IMAGES}["good", "good"]\n',
+    "bins.toml": f'{IMAGES}["good"]\n',
+    "tilted.toml": f'{IMAGES}["good"]\n[model]\nsignal = "anchored"\n'
+    '[priors]\n"pointings.obs40010005001_FPMA.background_tilt[0]" = '
+    '{ dist = "normal", mean = 0.0, sigma = 0.05 }\n',
+    "tilted_other.toml": f'{IMAGES}["good"]\n[model]\nsignal = "anchored"\n'
+    '[priors]\n"pointings.obs40010005002_FPMA.background_tilt[0]" = '
+    '{ dist = "normal", mean = 0.0, sigma = 0.05 }\n',
+}
+# Both the main job and its limits alone.
+JOINT_IMAGES = {
+    "no folder of images": ("gone.toml", ["none", "cannot be read"]),
+    "a word for images": ("word.toml", ["likelihoods.xray", "'good'", "a list of folders"]),
+    "images twice": ("twice_images.toml", ["named twice"]),
+    "bins of images": ("bins.toml", ["not the 14 bins of 5 keV", "anchored"]),
+}
+JOINT_TEMPLATES = {
+    "paths of images": ("tilted.toml", ["background_tilt[0]", "flux points", "limit joint"]),
+}
+LIMIT_JOINT_IMAGES = JOINT_IMAGES | {
+    "path of no image": ("tilted_other.toml", ["obs40010005002_FPMA", "obs40010005001_FPMA"]),
+}
+
 DATA = {
     "no folder": ("none", ["none", "cannot be read"]),
     "other files": ("images", ["images", "observation.toml", "nu40010005001A01_10to15keV_sk.img"]),

@@ -14,7 +14,16 @@ import pytest
 from diffaxion.cli import main
 from tests.standing.bad_maps import MAPS_FILES, MAPS_OTHERS, MAPS_RUN
 from tests.standing.bad_screening import LIMIT_SCREENING, SCREENING, SCREENING_FILES
-from tests.standing.bad_xray import LIMIT_DATA, XRAY_FILES, XRAY_FIT, XRAY_FLUX, XRAY_SIMULATE
+from tests.standing.bad_xray import (
+    JOINT_IMAGES,
+    JOINT_TEMPLATES,
+    LIMIT_DATA,
+    LIMIT_JOINT_IMAGES,
+    XRAY_FILES,
+    XRAY_FIT,
+    XRAY_FLUX,
+    XRAY_SIMULATE,
+)
 
 STAR = "30,4e7,H1=0.7:He4=0.28:C12=0.01"
 SIGHT = "--mass 1e-12 --energy 10"
@@ -60,48 +69,53 @@ def prior(path, **settings):
     return f'[priors."{path}"]\n' + "\n".join(f"{k} = {v!r}" for k, v in settings.items())
 
 
-FILES = SCREENING_FILES | MAPS_FILES | XRAY_FILES | {
-    "good.csv": profile(),
-    "binary.csv": b"\x00\xff\xfe\x80\x81",
-    "empty.csv": "",
-    "cut.csv": profile()[:-25],
-    "half.csv": "\n".join(profile().splitlines()[:22]),
-    "columns.csv": profile().replace("temperature_K", "pressure"),
-    "elements.csv": profile().replace("X_", "Y_"),
-    "cold.csv": profile(temperature_K=(3, -1e6)),
-    "light.csv": profile(density_g_cm3=(5, -2.0)),
-    "rich.csv": profile(X_He=(6, 0.5)),
-    "broken.toml": "[model\n",
-    "key.toml": "[model]\nfeild = 'jf12'\n",
-    "section.toml": "[sampling]\ndraws = 10\n",
-    "type.toml": "[mass]\ngrid_points = 'many'\n",
-    "field.toml": "[model]\nfield = 'jf13'\n",
-    "target.toml": "[model]\ntargets = ['quintuplets']\n",
-    "arches.toml": "[model]\ntargets = ['arches']\n",
-    "twice.toml": "[model]\ntargets = ['wd1', 'wd1']\n",
-    "masses.toml": "[mass]\nprior_eV = [1e-11, 1e-13]\n",
-    "path.toml": prior("galaxy.field.outer.b_xx_muG", dist="normal", mean=4, sigma=1),
-    "prior.toml": prior("galaxy.field.outer.b_x_muG", dist="norml", mean=4, sigma=1),
-    "sigma.toml": prior("galaxy.field.outer.b_x_muG", dist="normal", mean=4, sigma=-1),
-    "support.toml": prior("clusters.wd1.distance_kpc", dist="uniform", low=1, high=2),
-    "idle.toml": prior("clusters.wd1.tilt", dist="normal", mean=0.0, sigma=1.0),
-    "coupling.toml": prior("axion.u", dist="uniform", low=0, high=9),
-    "zero.csv": spectrum(error=(2, 0.0)),
-    "negative.csv": spectrum(error=(3, -0.1)),
-    "nan.csv": spectrum(error=(4, np.nan)),
-    "flux.csv": spectrum(flux=(4, np.inf)),
-    "text.csv": spectrum().replace("0.1,0.2", "0.1,abc"),
-    "short.csv": spectrum().replace("12.5,2.5,", "12.5,"),
-    "nocolumn.csv": spectrum().replace("error", "errors"),
-    "overlap.csv": spectrum(energy=[12.5, 15.5, 20.5]),
-    "unsorted.csv": spectrum(energy=[22.5, 17.5, 12.5]),
-    "outside.csv": spectrum(energy=[72.5, 77.5, 82.5]),
-    "few.csv": spectrum(energy=[12.5, 17.5]),
-    "results/notes.txt": "not of diffaxion",
-    "mine/diffaxion-run.json": '{"command": "limit"}',
-    "mine/limits.csv": "precious",
-    "old.toml": "seed = 7\n",
-}
+FILES = (
+    SCREENING_FILES
+    | MAPS_FILES
+    | XRAY_FILES
+    | {
+        "good.csv": profile(),
+        "binary.csv": b"\x00\xff\xfe\x80\x81",
+        "empty.csv": "",
+        "cut.csv": profile()[:-25],
+        "half.csv": "\n".join(profile().splitlines()[:22]),
+        "columns.csv": profile().replace("temperature_K", "pressure"),
+        "elements.csv": profile().replace("X_", "Y_"),
+        "cold.csv": profile(temperature_K=(3, -1e6)),
+        "light.csv": profile(density_g_cm3=(5, -2.0)),
+        "rich.csv": profile(X_He=(6, 0.5)),
+        "broken.toml": "[model\n",
+        "key.toml": "[model]\nfeild = 'jf12'\n",
+        "section.toml": "[sampling]\ndraws = 10\n",
+        "type.toml": "[mass]\ngrid_points = 'many'\n",
+        "field.toml": "[model]\nfield = 'jf13'\n",
+        "target.toml": "[model]\ntargets = ['quintuplets']\n",
+        "arches.toml": "[model]\ntargets = ['arches']\n",
+        "twice.toml": "[model]\ntargets = ['wd1', 'wd1']\n",
+        "masses.toml": "[mass]\nprior_eV = [1e-11, 1e-13]\n",
+        "path.toml": prior("galaxy.field.outer.b_xx_muG", dist="normal", mean=4, sigma=1),
+        "prior.toml": prior("galaxy.field.outer.b_x_muG", dist="norml", mean=4, sigma=1),
+        "sigma.toml": prior("galaxy.field.outer.b_x_muG", dist="normal", mean=4, sigma=-1),
+        "support.toml": prior("clusters.wd1.distance_kpc", dist="uniform", low=1, high=2),
+        "idle.toml": prior("clusters.wd1.tilt", dist="normal", mean=0.0, sigma=1.0),
+        "coupling.toml": prior("axion.u", dist="uniform", low=0, high=9),
+        "zero.csv": spectrum(error=(2, 0.0)),
+        "negative.csv": spectrum(error=(3, -0.1)),
+        "nan.csv": spectrum(error=(4, np.nan)),
+        "flux.csv": spectrum(flux=(4, np.inf)),
+        "text.csv": spectrum().replace("0.1,0.2", "0.1,abc"),
+        "short.csv": spectrum().replace("12.5,2.5,", "12.5,"),
+        "nocolumn.csv": spectrum().replace("error", "errors"),
+        "overlap.csv": spectrum(energy=[12.5, 15.5, 20.5]),
+        "unsorted.csv": spectrum(energy=[22.5, 17.5, 12.5]),
+        "outside.csv": spectrum(energy=[72.5, 77.5, 82.5]),
+        "few.csv": spectrum(energy=[12.5, 17.5]),
+        "results/notes.txt": "not of diffaxion",
+        "mine/diffaxion-run.json": '{"command": "limit"}',
+        "mine/limits.csv": "precious",
+        "old.toml": "seed = 7\n",
+    }
+)
 
 LUMINOSITY = {
     "no star": ("", ["exactly one of", "--profile", "--star"]),
@@ -278,7 +292,8 @@ TABLE = [
         ("predict screening", SCREENING),
         ("limit xray", LIMIT | LIMIT_DATA),
         ("limit screening", LIMIT_SCREENING),
-        ("joint", JOINT),
+        ("joint", JOINT | JOINT_IMAGES | JOINT_TEMPLATES),
+        ("limit joint", LIMIT_JOINT_IMAGES),
         ("xray simulate", XRAY_SIMULATE),
         ("xray fit", XRAY_FIT),
         ("xray flux", XRAY_FLUX),
