@@ -68,7 +68,9 @@ def plot_variations(test: RobustnessTest, *, title: str = "") -> Figure:
     few = len(shown) <= _FEW
     for k, v in enumerate(shown):
         colour, marker = SERIES[k % len(SERIES)]
-        at = centre + width * 0.6 * ((k + 1.0) / (len(shown) + 1.0) - 0.5)
+        # Beside the fiducial point, to the right and to the left in turn.
+        side = (k // 2 + 1) * (1 if k % 2 == 0 else -1)
+        at = centre + 0.3 * width * side / ((len(shown) + 1) // 2)
         style = {"color": colour, "marker": marker or "x", "ms": 3.6}
         if few:
             above.errorbar(
