@@ -304,20 +304,16 @@ def beam_test(suite: Suite) -> RobustnessTest:
 def masks_test(suite: Suite) -> RobustnessTest:
     """Other Galactic masks on the same cleaned map."""
     suite.report("masks", 0.0)
-    nside, found = suite.chosen.nside, {}
-    base = suite.source.galaxies(nside).temperature_mask
-    filled = base if not isinstance(suite.source, FileInput) else suite.source.filled(nside)
+    found, source = {}, suite.source
+    # Never a pixel that was filled in; the fiducial cut itself may be widened here.
+    if isinstance(source, FileInput):
+        filled = source.filled(suite.chosen.nside)
+    else:
+        filled = source.temperature(source.names[0]).valid
     for label, mask in _galactic_masks(suite).items():
-        # Never a pixel that was filled in; the fiducial cut itself may be widened here.
-        region = mask * (filled if isinstance(suite.source, FileInput) else _holes(suite))
-        measurer = suite.measurer.with_masks(temperature=region)
+        measurer = suite.measurer.with_masks(temperature=mask * filled)
         found[label] = suite.measure(suite.cleaned, measurer)
     return suite.test("masks", "Galactic masks (S8)", found, "difference", same_map=True)
-
-
-def _holes(suite: Suite) -> np.ndarray:
-    """Pixels that were not filled in, of a simulated sky."""
-    return suite.source.temperature(suite.source.names[0]).valid
 
 
 def _galactic_masks(suite: Suite) -> dict[str, np.ndarray]:
