@@ -79,6 +79,7 @@ Config = Annotated[
     str | None,
     typer.Option("--config", metavar="FILE", help="TOML with field, density, stars and numerics."),
 ]
+MASS_EV = 1e-13
 SIGNALS = ("anchored", "ensemble", "published")
 
 
@@ -179,3 +180,25 @@ def natures(observations: Sequence[Observation]) -> list[str]:
     """What the data are, where they were not measured."""
     found = dict.fromkeys(o.stack.nature for o in observations if o.stack.nature != "measured")
     return list(found)
+
+
+def prepare(
+    command: str, out: str | None, overwrite: bool, seed: int | None, chosen: dict[str, Any]
+) -> tuple[Path, dict[str, Any]]:
+    """Folder of the results and their provenance; the cache of compiled programs is on."""
+    from ..provenance import prepare_output, provenance_record
+    from ..runtime import enable_cache
+
+    folder = prepare_output(out, f"xray-{command}", overwrite=overwrite)
+    enable_cache()
+    return folder, provenance_record(seed, chosen)
+
+
+def finish(
+    folder: Path, summary: dict[str, Any], record: dict[str, Any], name: str = "summary.json"
+) -> None:
+    """Write the summary of a command and its provenance."""
+    from ..provenance import write_json
+
+    write_json(folder / name, summary)
+    write_json(folder / "provenance.json", record)
