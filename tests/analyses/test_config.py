@@ -100,7 +100,10 @@ def test_settings_are_frozen():
         ({"mass": {"gird_points": 3}}, ["mass.gird_points", "'grid_points'"]),
         ({"sampler": {"draws": 0}}, ["sampler.draws = 0", "greater than or equal to 10"]),
         ({"sampler": {"target_accept": 1.0}}, ["sampler.target_accept = 1.0"]),
-        ({"model": {"signal": "both"}}, ["model.signal = 'both'", "'published', 'anchored' or 'ensemble'"]),
+        (
+            {"model": {"signal": "both"}},
+            ["model.signal = 'both'", "'published', 'anchored' or 'ensemble'"],
+        ),
         ({"mass": {"prior_eV": [1e-13]}}, ["mass.prior_eV.1"]),
         ({"coupling": {"u_max": -4.0}}, ["coupling.u_max = -4.0", "greater than 0"]),
         ({"seed": "one"}, ["seed = 'one'", "integer"]),
