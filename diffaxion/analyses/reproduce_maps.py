@@ -334,19 +334,19 @@ def limit_rows(changes: Sequence[LimitChange]) -> list[Row]:
     Returns
     -------
     list of Row
-        Recast and expected limits [1e-12 GeV^-1]; ``published`` are those with toy variances.
+        Recast and expected limits [1e-12 GeV^-1]; those with toy variances in the remark.
 
     References
     ----------
     Goldstein et al. 2024, arXiv:2409.10514.
     """
-    rows = []
+    rows, nan = [], float("nan")
     for c in changes:
         for kind, ours, toy in (
             ("recast", c.recast_pipeline_GeV, c.recast_toy_GeV),
             ("expected", c.expected_pipeline_GeV, c.expected_toy_GeV),
         ):
             name = f"g95 [1e-12 GeV^-1], {kind}, m_a = {c.m_a_eV:g} eV"
-            change = f"change {100.0 * (ours / toy - 1.0):+.2g} %"
-            rows.append(Row(name, 1e12 * ours, 1e12 * toy, 1.0, note=change))
+            change = f"{1e12 * toy:.4g} with toy variances: {100.0 * (ours / toy - 1.0):+.2g} %"
+            rows.append(Row(name, 1e12 * ours, nan, nan, note=change))
     return rows
