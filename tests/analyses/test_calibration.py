@@ -50,12 +50,13 @@ def test_fits_in_closed_form_against_a_grid(kind):
     fit = an.fit_coupling(m, 0.7, 1.0)
     assert fit.good.all()
     for k in range(60):
-        like = CouplingMoments(*(x[k] for x in m)).log_like(U)
+        one = CouplingMoments(*(np.broadcast_to(x, 60)[k] for x in m))
+        like = one.log_like(U)
         top = like.max()
         assert fit.a_hat[k] == pytest.approx(U[like.argmax()], abs=2e-3)
         last = U[np.nonzero(like >= top - 0.5 * 1.6448536**2)[0][-1]]
         assert fit.a_95[k] == pytest.approx(last, abs=2e-3)
-        here = 2.0 * (top - CouplingMoments(*(x[k] for x in m)).log_like(0.7))
+        here = 2.0 * (top - one.log_like(0.7))
         assert fit.q_true[k] == pytest.approx(here, abs=1e-4)
 
 
