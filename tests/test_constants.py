@@ -15,6 +15,7 @@ HBAR_C = ac.hbar * ac.c
     [
         (c.HBAR_C_EV_CM, HBAR_C, au.eV * au.cm, 1e-12),
         (c.KPC_CM, 1 * au.kpc, au.cm, 1e-12),
+        (c.ARCMIN_RAD, 1 * au.arcmin, au.rad, 1e-15),
         (c.KPC_EV_INV, (1 * au.kpc / HBAR_C), 1 / au.eV, 1e-12),
         (c.KELVIN_TO_KEV, ac.k_B * (1 * au.K), au.keV, 1e-12),
         (c.M_E_KEV, ac.m_e * ac.c**2, au.keV, 1e-8),

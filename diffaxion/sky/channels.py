@@ -10,12 +10,12 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from ..constants import ARCMIN_RAD
 from ..data.registry import load_table, table_names
 from ..environments.galaxy.base import parameter
 from ..errors import unknown_name
 
 _PREFIX = "survey_"
-_ARCMIN = math.pi / 10800.0
 # Beyond this the deconvolved noise of a channel is e^600 times its white noise: it is blind.
 _BLIND = 300.0
 
@@ -57,11 +57,11 @@ class Channels(eqx.Module):
     def noise(self, ell: Float[Array, " l"]) -> Float[Array, "l n n"]:
         """Noise between channels with beams deconvolved, shape (l, n, n) [uK^2]."""
         l = jnp.asarray(ell, float)[:, None]
-        white = self.white_uK_arcmin * _ARCMIN
+        white = self.white_uK_arcmin * ARCMIN_RAD
         on = self.knee_ell > 0.0
         ratio = jnp.where(on, self.knee_ell, 1.0) / l
         red = jnp.where(on, white * ratio ** (0.5 * self.knee_slope), 0.0)
-        sigma2 = (self.fwhm_arcmin * _ARCMIN) ** 2 / (8.0 * math.log(2.0))
+        sigma2 = (self.fwhm_arcmin * ARCMIN_RAD) ** 2 / (8.0 * math.log(2.0))
         blur = jnp.exp(jnp.minimum(0.5 * l * (l + 1.0) * sigma2, _BLIND))
         red, white = red * blur, white * blur
         own = jnp.eye(self.freq_GHz.shape[0]) * (white**2)[:, None, :]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.healpix_fits import invalid_pixels
 from ..errors import DataError
 from .needlet_plan import NeedletPlan
 from .transforms import Transforms, alm_lmax, alm_size, map_nside, resize_alm, scale_alm
@@ -15,7 +16,6 @@ MapLike = np.ndarray | Callable[[], np.ndarray]
 # Pixels of a needlet map that are combined together.
 _CHUNK = 65536
 # HEALPix marks missing pixels with this number.
-_UNSEEN = -1.6375e30
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,7 @@ def channel_alm(
     data = np.asarray(source() if callable(source) else source)
     if data.ndim != 1:
         raise DataError(f"map of channel {name!r} has shape {data.shape}: expected one axis")
-    bad = ~np.isfinite(data)
-    if not np.iscomplexobj(data):
-        bad |= np.abs(data / _UNSEEN - 1.0) < 1e-3
+    bad = ~np.isfinite(data) if np.iscomplexobj(data) else invalid_pixels(data)
     if bad.any():
         raise DataError(
             f"map of channel {name!r}: {int(bad.sum())} of {data.size} values are missing (UNSEEN) "

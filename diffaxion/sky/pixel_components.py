@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..constants import ARCMIN_RAD
 from .galactic_sky import GalacticMaps
 from .passbands import Passbands
 from .random_fields import stream
@@ -11,7 +12,6 @@ from .responses import component_response
 from .simulation_settings import SkySettings
 
 _K_PER_UK = 1e-6
-_ARCMIN = np.pi / 10800.0
 _BETA_NODES = 41
 
 
@@ -53,7 +53,7 @@ def pixel_components(
     if "radio" in on:
         sources = np.zeros(12 * settings.nside**2)
         random = stream(seed, index, "radio")
-        sigma = settings.common_fwhm_arcmin * _ARCMIN / np.sqrt(8.0 * np.log(2.0))
+        sigma = settings.common_fwhm_arcmin * ARCMIN_RAD / np.sqrt(8.0 * np.log(2.0))
         flux = settings.source_uK * 2.0 * np.pi * sigma**2
         at = source_pixels(settings, seed, index)
         brightness = flux * random.lognormal(0.0, 0.5, at.size) * sources.size / (4.0 * np.pi)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..constants import ARCMIN_RAD
 from ..errors import ConfigurationError, unknown_name
 from .galactic_sky import GalacticMaps, galactic_maps
 from .galaxy_counts import GalaxyMap, galaxy_map
@@ -28,7 +29,6 @@ from .simulation_settings import SkySettings
 from .sky_spectra import GALAXIES, SkySpectra
 
 _K_PER_UK = 1e-6
-_ARCMIN = np.pi / 10800.0
 # Fields whose unit is K already: Compton y times a response in K.
 _IN_KELVIN = ("tsz",)
 
@@ -191,7 +191,7 @@ def simulate_sky(
     maps = _synthesis(alms, nside, lmax)
     if "noise" in on:
         for row, name, white in zip(maps, bands.names, channels[:, 1], strict=True):
-            rms = white * _ARCMIN * _K_PER_UK * np.sqrt(row.size / (4.0 * np.pi))
+            rms = white * ARCMIN_RAD * _K_PER_UK * np.sqrt(row.size / (4.0 * np.pi))
             row += rms * stream(seed, index, f"noise-{name}").standard_normal(row.size)
     masks = _masks(settings, channels[:, 0].min(), seed, index)
     galaxies = _galaxies(truth[GALAXIES], dust, settings, window, seed, index, completeness)
