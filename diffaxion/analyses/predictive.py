@@ -65,7 +65,7 @@ class PredictiveCheck:
 
 
 def predictive_checks(
-    data: AnalysisData, responses: tuple[Array, ...], u: Float[np.ndarray, "d"], seed: int
+    data: AnalysisData, responses: tuple[Array, ...], u: Float[np.ndarray, " d"], seed: int
 ) -> list[PredictiveCheck]:
     """Replicas of all data at draws of the posterior.
 

@@ -86,7 +86,7 @@ class PointCoverage(NamedTuple):
         return self.deviation <= self.tolerance
 
 
-def sbc_ranks(truth: Float[np.ndarray, "p"], draws: Float[np.ndarray, "l p"]) -> np.ndarray:
+def sbc_ranks(truth: Float[np.ndarray, " p"], draws: Float[np.ndarray, "l p"]) -> np.ndarray:
     """Number of draws below the truth, for each parameter.
 
     Parameters
@@ -204,9 +204,9 @@ def rank_band(simulations: int, bins: int, level: float = 0.99) -> tuple[int, in
 
 
 def tarp_ranks(
-    truth: Float[np.ndarray, "p"],
+    truth: Float[np.ndarray, " p"],
     draws: Float[np.ndarray, "l p"],
-    points: Float[np.ndarray, "p"],
+    points: Float[np.ndarray, " p"],
 ) -> np.ndarray:
     """Number of draws that are nearer to a point than the truth is.
 
@@ -234,7 +234,7 @@ def tarp_ranks(
     return np.sum(distance < reach[..., None], axis=-1)
 
 
-def point_coverage(ranks: Int[np.ndarray, "s"], draws: int) -> PointCoverage:
+def point_coverage(ranks: Int[np.ndarray, " s"], draws: int) -> PointCoverage:
     """Coverage of the regions around random points, at the levels k/(draws + 1).
 
     Parameters
@@ -287,7 +287,7 @@ def predictive_p(
 
 
 def weighted_index(
-    log_weights: Float[np.ndarray, "d"], count: int, rng: np.random.Generator
+    log_weights: Float[np.ndarray, " d"], count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, float]:
     """Independent draws, with replacement, from weighted ones.
 

@@ -199,7 +199,6 @@ def write_maps_reproduction(folder: Path, study: MapsStudy, record: Mapping[str,
         "What is compared": [Note(NOTE), study.sample.sentence, study.isw.sentence],
         "Figures": [Image(png, caption) for png, caption in figures.values()],
         **{n: [comparison_table(rows)] for n, rows in tables.items()},
-        change: [comparison_table(changes, reference=reference)],
         "Robustness": [Table(ROBUSTNESS_COLUMNS, suite, "Simulated sky.")],
     }
     write_report(folder / "report.html", "Goldstein et al. 2024: maps", sections, dict(record))

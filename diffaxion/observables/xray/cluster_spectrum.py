@@ -7,6 +7,7 @@ u at node k of bin j; the modes differ in the weights W only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
