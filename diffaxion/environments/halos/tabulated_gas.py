@@ -21,6 +21,8 @@ from .grid import HaloGrid
 from .profile_table import CubicPiece, HaloSplines, ProfileTable, linear_weights, make_profile_table
 
 POLISH_STEPS = 12
+ROUNDING = 1e-13
+"""Changes of ln n_e below this part of its size are rounding."""
 
 
 class TabulatedGas(GasProfile):
@@ -152,6 +154,7 @@ def _monotone_pieces(table: ProfileTable) -> int:
     pieces = 1
     for row in edges.reshape(-1, edges.shape[-1]):
         change = np.diff(row)
-        rising = change[change != 0.0] > 0.0
+        # Rounding of the spline is no extremum.
+        rising = change[np.abs(change) > ROUNDING * np.max(np.abs(row))] > 0.0
         pieces = max(pieces, 1 + int(np.sum(rising[1:] != rising[:-1])))
     return pieces
