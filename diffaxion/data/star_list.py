@@ -66,7 +66,7 @@ def read_star_list(path: str | Path) -> StarList:
     None: a file format.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"star list {path}: cannot be read ({error})") from None
     lines = [(k, x) for k, x in enumerate(text.splitlines(), 1) if x.strip() and x[0] != "#"]

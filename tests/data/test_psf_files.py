@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from diffaxion.analyses.xray_observation import read_psf_model
 from diffaxion.data import read_psf
-from diffaxion.errors import DataError
+from diffaxion.errors import DataError, DiffaxionWarning
 from diffaxion.observables.xray import nustar_psf
 
 RADII = np.linspace(0.0, 600.0, 601)
@@ -65,6 +65,42 @@ def test_unusable_tables(tmp_path, text, message):
     with pytest.raises(DataError, match=re.escape(message)) as error:
         read_psf_model(path)
     assert str(path) in str(error.value)
+
+
+TURNED = 2.0 * np.sqrt(0.5) / 3600.0
+
+
+@pytest.mark.parametrize(
+    ("cards", "expected"),
+    [
+        ({"CDELT1": -2.0 / 3600, "CDELT2": 2.0 / 3600}, 2.0),
+        ({"CDELT1": 2.0, "CDELT2": 2.0, "CUNIT1": "arcsec", "CUNIT2": "arcsec"}, 2.0),
+        ({"CD1_1": -TURNED, "CD1_2": TURNED, "CD2_1": TURNED, "CD2_2": TURNED}, 2.0),
+        ({"CD1_1": 0.0, "CD1_2": 2.0 / 3600, "CD2_1": 2.0 / 3600, "CD2_2": 0.0}, 2.0),
+        ({"CDELT1": 1.0, "CDELT2": 1.0, "PC1_1": -2.0 / 3600, "PC2_2": 2.0 / 3600}, 2.0),
+        ({"CDELT1": 2.0, "CDELT2": 2.0}, "is CUNIT1 missing"),
+        ({"CDELT1": 2.0, "CDELT2": 2.0, "CUNIT1": "mm", "CUNIT2": "mm"}, "expected one of deg"),
+        ({"CDELT1": 2.0 / 3600, "CDELT2": 4.0 / 3600}, "2 x 4 arcsec; expected squares"),
+    ],
+)
+def test_sizes_of_pixels(tmp_path, cards, expected):
+    """Turned images, and units other than degrees."""
+    image = fits.PrimaryHDU(np.pad(np.ones((1, 1)), 10))
+    image.header.update(cards)
+    image.writeto(tmp_path / "psf.fits")
+    if isinstance(expected, float):
+        assert read_psf(tmp_path / "psf.fits").pixel_arcsec == pytest.approx(expected)
+    else:
+        with pytest.raises(DataError, match=expected):
+            read_psf(tmp_path / "psf.fits")
+
+
+def test_a_source_away_from_the_middle_is_worth_a_warning(tmp_path):
+    image = fits.PrimaryHDU(np.pad(np.ones((1, 1)), ((4, 16), (10, 10))))
+    image.header["CDELT1"] = 2.0 / 3600
+    image.writeto(tmp_path / "psf.fits")
+    with pytest.warns(DiffaxionWarning, match="12 arcsec from the middle"):
+        read_psf(tmp_path / "psf.fits")
 
 
 def test_unusable_images(tmp_path):

@@ -29,6 +29,9 @@ def test_columns_are_read_by_name(tmp_path):
     assert stars.column == "weight"
     other = read_star_list(write(tmp_path, GOOD.replace("weight", "luminosity")))
     assert other.column == "luminosity"
+    marked = tmp_path / "marked.csv"
+    marked.write_text(GOOD[GOOD.index("name") :], encoding="utf-8-sig")  # as spreadsheets write
+    assert read_star_list(marked).classes == ("WC9", "WN8")
 
 
 @pytest.mark.parametrize(
