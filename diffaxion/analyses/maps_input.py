@@ -18,6 +18,7 @@ from ..errors import ConfigurationError, DataError
 from ..sky.masks import degrade_mask, galactic_mask, mask_nside, rotate_mask, union_mask
 from ..sky.simulation import SimulatedSky
 from .maps_config import MapsConfiguration
+from .maps_galaxies import average_galaxies, counted_galaxies, given_overdensity
 from .maps_sections import FilesSection
 
 CUT = "cut:"
@@ -55,7 +56,8 @@ class GalaxyInput:
     shot_noise_sr : float
         White spectrum of the shot noise [sr].
     nside : int
-        Resolution at which galaxies were counted, for their pixel window.
+        Resolution whose pixel window the galaxies carry: that at which they were counted, or the
+        coarser one of the map that they were averaged to.
     """
 
     values: np.ndarray
@@ -239,16 +241,35 @@ class FileInput:
                     f"mask {text!r}: expected cut:DEGREES, for example cut:20"
                 ) from None
             return galactic_mask(nside, latitude)
-        from ..data.healpix_maps import read_mask
-
-        path, column = self._path(text)
-        frame = self.files.mask_coordinates.get(text, self.files.coordinates)
-        ordering = self.files.mask_ordering.get(text, self.files.ordering)
-        found = read_mask(path, field=column, ordering=ordering, coordinates=frame)
-        if frame is not None and frame != "galactic":
+        found, frame = self._weights(text)
+        if frame != "galactic":
             found = rotate_mask(found, frame)
         if mask_nside(found) != nside:
             found = degrade_mask(found, nside, self.files.mask_threshold)
+        return found
+
+    def _weights(self, text: str) -> tuple[np.ndarray, str]:
+        """A mask as the file has it, and the name of its frame."""
+        from ..data.healpix_fits import frame_name
+        from ..data.healpix_maps import read_mask
+
+        path, column = self._path(text)
+        stated = self.files.mask_coordinates.get(text, self.files.coordinates)
+        frame = None if stated is None else frame_name(stated, path) or None
+        ordering = self.files.mask_ordering.get(text, self.files.ordering)
+        found = read_mask(path, field=column, ordering=ordering, coordinates=frame)
+        return found, frame or "galactic"
+
+    def completeness(self, nside: int) -> np.ndarray:
+        """Share of the galaxies that each pixel shows, at the resolution of their counts."""
+        assert self.files.completeness is not None
+        found, frame = self._weights(self.files.completeness)
+        if frame != "galactic" or mask_nside(found) != nside:
+            raise DataError(
+                f"{self._path(self.files.completeness)[0]}: completeness of nside "
+                f"{mask_nside(found)} in {frame} coordinates, expected nside {nside}, that of the "
+                "counts, and galactic: unlike masks, shares are neither rotated nor averaged"
+            )
         return found
 
     def _product(self, masks: list[str], nside: int) -> np.ndarray:
@@ -276,6 +297,12 @@ class FileInput:
             bands_factor=self.factors.get(name),
         )
         _check_frame(found.coordinates, path)
+        if found.unit != "K_CMB":
+            unit = self.files.units.get(name, found.report["unit_in_file"])
+            raise DataError(
+                f"{path}: unit {unit!r}, expected a temperature (K_CMB, "
+                f"mK, uK) or MJy/sr: another column, or files.units.{name} where TUNIT is wrong"
+            )
         valid = self.filled(found.nside)
         bad = ~found.valid & (valid > 0.0)
         if bad.any():
@@ -287,8 +314,7 @@ class FileInput:
 
     def galaxies(self, nside: int) -> GalaxyInput:
         """Galaxies and masks of the measurement, at the resolution of the cleaned map."""
-        from ..data.healpix_maps import read_healpix_map, read_mask
-        from ..sky.overdensity import counts_to_overdensity
+        from ..data.healpix_maps import read_healpix_map
 
         f = self.files
         path, column = self._path(f.galaxies)
@@ -298,26 +324,12 @@ class FileInput:
         _check_frame(found.coordinates, path)
         own = found.nside
         mask = self._product(f.galaxy_masks, own)
-        values, shot = found.values, f.shot_noise_sr
+        shot = f.shot_noise_sr
         if f.galaxies_kind == "counts":
-            assert f.completeness is not None
-            where, place = self._path(f.completeness)
-            complete = read_mask(
-                where,
-                field=place,
-                ordering=f.mask_ordering.get(f.completeness, f.ordering),
-                coordinates=f.mask_coordinates.get(f.completeness, f.coordinates),
-            )
-            made = counts_to_overdensity(np.where(mask > 0.0, values, 0.0), complete * mask)
-            values, mask = made.values, made.mask
-            shot = 4.0 * np.pi / (12 * own**2) / made.mean_per_pixel
-        bad = ~found.valid & (mask > 0.0)
-        if bad.any():
-            raise DataError(
-                f"{path}: {bad.sum()} pixels are NaN or UNSEEN where the masks of "
-                "files.galaxy_masks are not zero: add a mask that covers them"
-            )
-        values = np.where(mask > 0.0, values, 0.0)
+            made = counted_galaxies(found, self.completeness(own), mask)
+            values, mask, shot = made.values, made.mask, made.shot_noise_sr
+        else:
+            values = given_overdensity(found, mask)
         temperature = self._product(f.temperature_masks, nside) * self.filled(nside)
         for name, weights in (("temperature_masks", temperature), ("galaxy_masks", mask)):
             if not np.any(weights > 0.0):
@@ -325,13 +337,14 @@ class FileInput:
                     f"files.{name} leave no sky (f_sky = 0) with the pixels that are filled in"
                 )
         if own != nside:
-            values, mask = _regrade(values, mask, nside, f.mask_threshold)
-        return GalaxyInput(values, mask, temperature, shot, own)
+            values, mask = average_galaxies(values, mask, nside, f.mask_threshold)
+        return GalaxyInput(values, mask, temperature, shot, min(own, nside))
 
     def identity(self) -> dict[str, Any]:
         """SHA-256 of all files, and how they are read."""
         settings = self.files.model_dump(mode="json", exclude={"folder", "nature"})
-        return {"files": settings, "sha256": [file_sha256(path) for path in self.paths()]}
+        digests = [file_sha256(path) for path in self.paths()]
+        return {"files": settings, "factors": self.factors, "sha256": digests}
 
 
 def _check_frame(frame: str, path: Path) -> None:
@@ -340,18 +353,6 @@ def _check_frame(frame: str, path: Path) -> None:
             f"{path}: the map is in {frame} coordinates, expected galactic; rotate it first "
             "(healpy.Rotator), or correct the header with files.coordinates"
         )
-
-
-def _regrade(
-    values: np.ndarray, mask: np.ndarray, nside: int, threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Map and mask at another resolution: means over what the mask keeps."""
-    import healpy
-
-    weight = healpy.ud_grade(mask, nside)
-    total = healpy.ud_grade(values * mask, nside)
-    kept = degrade_mask(mask, nside, threshold)
-    return np.where(kept > 0.0, total / np.where(weight > 0.0, weight, 1.0), 0.0), kept
 
 
 def file_sha256(path: Path) -> str:
