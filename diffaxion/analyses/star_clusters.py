@@ -294,7 +294,8 @@ def build_probe(
     Raises
     ------
     ConfigurationError
-        If the mode is ``ensemble`` and the cluster has no spectrum of its own stars.
+        If the mode is ``ensemble`` and the cluster has no spectrum of its own stars, or
+        ``anchored`` and it has neither WC nor WN stars, whose spectrum that is.
     ValidityError
         If a bin leaves the effective area (or the energies of the ensemble) in the modes
         ``anchored`` and ``ensemble``, or the photoelectric table where there is a hydrogen column.
@@ -311,6 +312,12 @@ def build_probe(
         raise ConfigurationError(
             f"signal 'ensemble': {spectrum.target} has no spectrum of its own stars; set "
             "model.signal = 'ensemble' before the world is built"
+        )
+    if signal == "anchored" and not np.any(world.clusters[spectrum.target].class_counts > 0.0):
+        raise ConfigurationError(
+            f"signal 'anchored': {spectrum.target} counts no WC or WN star, whose spectrum gives "
+            "the shape of the signal; add them to counts in [stars] of its description, or use "
+            "--signal ensemble"
         )
     if drawn:
         reach = (max(reach[0], own.range_keV[0]), min(reach[1], own.range_keV[1]))

@@ -21,6 +21,7 @@ from ..data.file_list import ObservationFiles, Place
 from ..data.image_stack import ImageStack
 from ..data.observation import read_image_stack
 from ..data.psf_files import read_psf
+from ..data.sky_position import separation_arcmin
 from ..data.stack_files import HDF5, NPZ
 from ..data.star_list import read_star_list
 from ..environments.stars.star_field import StarField, central_stars, star_field
@@ -33,7 +34,9 @@ from .count_limits import Images
 from .star_clusters import FluxSpectrum, published_spectrum
 from .xray_responses import StackResponse, stack_responses
 
-_ROI_ARCMIN = 2.0
+ROI_ARCMIN = 2.0
+# No cluster and no field of view is as wide as this.
+_STARS_ARCMIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ def read_observation(
     ConfigurationError
         If no target is named or it is unknown.
     DataError
-        If a file is unusable, or no bin is left.
+        If a file is unusable, no bin is left, or a star is more than a degree from the region.
 
     References
     ----------
@@ -203,11 +206,13 @@ def read_observation(
         "psf": psf if psf is not None or files is None else files.psf,
     }
     spread, label = read_psf_model(used["psf"])
+    found = _stars(facts, used["stars"])
+    check_stars(found, *region)
     return Observation(
         facts,
         stack,
         region,
-        _stars(facts, used["stars"]),
+        found,
         spread,
         label,
         response,
@@ -233,7 +238,7 @@ def _named_target(path: Path, files: ObservationFiles | None) -> ClusterDescript
 def _region(
     facts: ClusterDescription, files: ObservationFiles | None, radius_arcmin: float | None
 ) -> Place:
-    own = facts.nustar.roi_radius_arcmin if facts.nustar else _ROI_ARCMIN
+    own = facts.nustar.roi_radius_arcmin if facts.nustar else ROI_ARCMIN
     region = (facts.position.ra, facts.position.dec, own)
     if files is not None and files.target is not None:
         region = files.target
@@ -277,6 +282,54 @@ def _stars(facts: ClusterDescription, path: str | Path | None) -> StarField:
         return central_stars(facts.position.ra, facts.position.dec, facts.label)
     rows = read_star_list(path)
     return star_field(rows.ra_deg, rows.dec_deg, rows.weight, f"star list {Path(path).name}")
+
+
+def check_stars(stars: StarField, ra_deg: float, dec_deg: float, radius_arcmin: float) -> None:
+    """Refuse stars that are not near a region, and warn where most of their light is outside.
+
+    Parameters
+    ----------
+    stars : StarField
+        Stars [deg].
+    ra_deg, dec_deg : float
+        Centre of the region [deg].
+    radius_arcmin : float
+        Its radius [arcmin].
+
+    Returns
+    -------
+    None
+        Nothing; stars of the region pass.
+
+    Raises
+    ------
+    DataError
+        If a star of weight is more than a degree away.
+
+    References
+    ----------
+    None: a validation.
+    """
+    places = list(zip(np.asarray(stars.ra_deg).tolist(), np.asarray(stars.dec_deg).tolist()))
+    share = np.asarray(stars.shares()).reshape(-1, len(places)).mean(axis=0)
+    away = np.array([separation_arcmin((ra_deg, dec_deg), place) for place in places])
+    where = f"the centre of the region (RA {ra_deg:.5f}, Dec {dec_deg:.5f} deg)"
+    far = (away > _STARS_ARCMIN) & (share > 0.0)
+    if far.any():
+        k = int(np.argmax(far))
+        raise DataError(
+            f"{stars.label}: {far.sum()} of {far.size} stars are more than 1 deg from {where}, the "
+            f"first at RA {places[k][0]:g}, Dec {places[k][1]:g} deg; is ra_deg in hours, a sign "
+            "lost, or the list that of another target?"
+        )
+    inside = float(share[away <= radius_arcmin].sum())
+    if inside < 0.5:
+        warnings.warn(
+            f"{stars.label}: stars with {1.0 - inside:.0%} of the weight are more than "
+            f"{radius_arcmin:g} arcmin from {where}; is the list that of this target?",
+            DiffaxionWarning,
+            stacklevel=3,
+        )
 
 
 def read_psf_model(path: str | Path | None) -> tuple[PointSpread, str]:

@@ -35,6 +35,7 @@ from .joint_model import joint_world
 from .limit_curves import response_curve
 from .star_clusters import INSTRUMENT, FluxSpectrum, build_probe
 from .xray_background import star_shares
+from .xray_observation import ROI_ARCMIN, check_stars
 from .xray_plan import SimulationPlan, expected_background
 
 
@@ -299,7 +300,11 @@ def stars_of(facts: ClusterDescription, stars: StarList | None) -> StarField:
     """Stars of a list, or all at the centre of the target [deg]."""
     if stars is None:
         return central_stars(facts.position.ra, facts.position.dec, facts.label)
-    return star_field(stars.ra_deg, stars.dec_deg, stars.weight, stars.source)
+    found = star_field(stars.ra_deg, stars.dec_deg, stars.weight, stars.source)
+    seen = facts.nustar
+    radius = seen.roi_radius_arcmin if seen else ROI_ARCMIN
+    check_stars(found, facts.position.ra, facts.position.dec, radius)
+    return found
 
 
 def check_signal(facts: ClusterDescription, g_GeV: float, m_a_eV: float, mode: str) -> None:

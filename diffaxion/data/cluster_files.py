@@ -26,14 +26,19 @@ from pydantic import (
 )
 
 from ..errors import DataError, nearest_names, unknown_name
-from .sky_position import galactic_coordinates, parse_angle
+from .sky_position import galactic_coordinates, parse_angle, separation_arcmin
 
 BUNDLED_CLUSTERS = ("quintuplet", "wd1", "arches", "betelgeuse")
 RED_SUPERGIANT = "red-supergiant"
 
 
+# Description and sight line may name different centres of one cluster, not different clusters.
+_APART_ARCMIN = 30.0
+_STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _STRICT
     source: str = Field(min_length=1)
     unverified: list[str] = []
 
@@ -48,7 +53,7 @@ class _Section(BaseModel):
 class _Spot(BaseModel):
     """A place on the sky; text is turned into degrees."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _STRICT
     ra: float
     dec: float
 
@@ -86,7 +91,7 @@ class _Position(_Section, _Spot):
 class _Sightline(_Section):
     longitude_deg: float | None = Field(default=None, ge=-360.0, le=360.0)
     latitude_deg: float | None = Field(default=None, ge=-90.0, le=90.0)
-    distance_kpc: PositiveFloat
+    distance_kpc: float = Field(gt=0.0, le=1000.0)
     distance_range_kpc: tuple[PositiveFloat, PositiveFloat] | None = None
 
     @model_validator(mode="after")
@@ -144,7 +149,7 @@ class _Luminosity(_Section):
 
 
 class _Reference(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _STRICT
     name: str
     ra: float | None = None
     dec: float | None = None
@@ -214,6 +219,20 @@ class ClusterDescription(BaseModel):
     luminosity: _Luminosity | None = None
     nustar: _Nustar | None = None
     origin: str = ""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Any:
+        here = galactic_coordinates(self.position.ra, self.position.dec)
+        away = separation_arcmin(here, self.galactic_deg())
+        if away > _APART_ARCMIN:
+            line = self.sightline
+            raise ValueError(
+                f"sightline.longitude_deg = {line.longitude_deg:g}, latitude_deg = "
+                f"{line.latitude_deg:g} is {away / 60.0:.3g} deg from the position, which is at "
+                f"l = {here[0]:.4f}, b = {here[1]:.4f}; correct one of them, or leave out "
+                "longitude_deg and latitude_deg"
+            )
+        return self
 
     def galactic_deg(self) -> tuple[float, float]:
         """Galactic longitude and latitude of the sight line [deg]."""

@@ -22,13 +22,14 @@ from diffaxion.analyses import (
 )
 from diffaxion.analyses.count_images import mean_area_cm2
 from diffaxion.analyses.xray_observation import Observation
-from diffaxion.analyses.xray_simulation import axion_rates, draw_counts
+from diffaxion.analyses.xray_simulation import axion_rates, draw_counts, stars_of
 from diffaxion.analyses.xray_world import check_observations
 from diffaxion.data import (
     AncillaryResponse,
     bundled_observation,
     cluster_text,
     load_cluster,
+    read_star_list,
     write_arf,
     write_image_stack,
     write_observation,
@@ -211,10 +212,30 @@ def test_unusable_observations(bundled, settings, folder):
     copy = read_observation(folder, cluster=folder / "same.toml")
     with pytest.raises(ConfigurationError, match="is described by"):
         observation_settings(settings, [bundled, copy])
+    (folder / "bare.toml").write_text(
+        cluster_text("quintuplet").replace("{ WC = 13, WN = 1 }", "{ WNh = 14 }")
+    )
+    bare = read_observation(folder, cluster=folder / "bare.toml")
+    with pytest.raises(ConfigurationError, match="counts no WC or WN star"):
+        observation_world(observation_settings(settings, [bare]), [bare])
     high = replace(bundled.stack, high_keV=np.array([20.0, 30, 40, 50, 60, 70, 90]))
     beyond = replace(bundled, stack=high)
     with pytest.raises(ValidityError, match="effective area"):
         check_observations(observation_settings(settings, [beyond]), [beyond])
+
+
+def test_stars_of_another_place(tmp_path):
+    """Hours for degrees, the antipode (which projects onto the image), a neighbour's list."""
+    path = tmp_path / "stars.csv"
+    for ra, dec in ((17.77, -28.83), (266.558, 28.83), (86.558, 28.83)):
+        path.write_text(f"ra_deg,dec_deg,class,weight\n{ra},{dec},WC,1\n")
+        with pytest.raises(DataError, match="1 of 1 stars are more than 1 deg"):
+            read_observation(bundled_observation(), stars=path)
+        with pytest.raises(DataError, match="1 of 1 stars are more than 1 deg"):
+            stars_of(load_cluster("quintuplet"), read_star_list(path))
+    path.write_text("ra_deg,dec_deg,class,weight\n266.460,-28.824,WNh,3\n266.558,-28.83,WC,1\n")
+    with pytest.warns(DiffaxionWarning, match="75% of the weight are more than 2 arcmin"):
+        read_observation(bundled_observation(), stars=path)
 
 
 def test_own_psf_and_stars_get_their_own_instrument(bundled, settings):
