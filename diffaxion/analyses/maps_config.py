@@ -7,6 +7,7 @@ analysis where ``preset = "goldstein2024"`` is set (see :func:`goldstein2024`).
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +23,9 @@ from .maps_sections import PLANCK_CHANNELS, ROBUSTNESS_TESTS, MapsConfiguration
 
 MAPS_BUNDLED = ("maps", "planck")
 """Bundled configurations of ``diffaxion maps``."""
+
+# Files that further sets would replace.
+_RESERVED = ("fiducial", "all_bins")
 
 
 def goldstein2024() -> dict[str, Any]:
@@ -118,6 +122,10 @@ def parse_maps_configuration(
     None: configuration.
     """
     chosen = goldstein2024() if values.get("preset") == "goldstein2024" else {}
+    own = values.get("cleaning")
+    if chosen and isinstance(own, dict) and "lmax" in own:
+        # The needlets of the preset end at its own l_max; others follow from the one given.
+        del chosen["cleaning"]["peaks"]
     try:
         found = MapsConfiguration.model_validate(_merged(chosen, values))
     except ValidationError as error:
@@ -180,6 +188,18 @@ def check_maps_settings(settings: MapsConfiguration, origin: str) -> None:
             raise ConfigurationError(
                 f"{where}files.completeness is missing: counts of galaxies become an overdensity "
                 "with the share of galaxies that each pixel shows"
+            )
+    for name in cleaning.also:
+        if name in _RESERVED or not re.fullmatch(r"\w[\w.+-]*", name):
+            raise ConfigurationError(
+                f"{where}cleaning.also: a set named {name!r}; sets name files, expected letters, "
+                f"digits and any of _ . + -, and neither {' nor '.join(_RESERVED)}"
+            )
+    for name in settings.residuals.alternatives or {}:
+        if not name.isidentifier():
+            raise ConfigurationError(
+                f"{where}residuals.alternatives: {name!r}, expected a name of letters, digits and "
+                "underscores, which names a parameter"
             )
     sets = {"deprojected": cleaning.deprojected, **cleaning.also}
     for key, chosen in sets.items():

@@ -54,6 +54,10 @@ def test_own_values_override_the_preset():
     assert found.cleaning.bias == 0.02
     assert found.cleaning.common_fwhm_arcmin == 10.0
     assert (float(cleaning_spectra(found).cib_temperature_K)) == 10.7
+    # Another l_max has needlets of its own, as for a first run at a lower resolution.
+    assert found.cleaning.peaks[-1] == 4097
+    small = SKY | {"preset": "goldstein2024", "cleaning": {"nside": 512, "lmax": 1000}}
+    assert parse_maps_configuration(small).cleaning.peaks is None
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,12 @@ def test_own_values_override_the_preset():
         (SKY | {"cleanin": {}}, ["cleanin", "'cleaning'"]),
         (SKY | {"cleaning": {"deprojected": ["tszz"]}}, ["'tszz'", "'tsz'"]),
         (SKY | {"cleaning": {"deprojected": ["screening"]}}, ["'screening'", "preserved"]),
+        (SKY | {"cleaning": {"also": {"fiducial": []}}}, ["cleaning.also", "'fiducial'", "files"]),
+        (SKY | {"cleaning": {"also": {"a/b": []}}}, ["cleaning.also", "'a/b'", "files"]),
+        (
+            SKY | {"residuals": {"alternatives": {"hot-cib": {"temperature_K": 30, "beta": 1.5}}}},
+            ["residuals.alternatives", "'hot-cib'", "underscores"],
+        ),
         (SKY | {"cleaning": {"cib": "own"}}, ["cib_temperature_K", "together"]),
         (SKY | {"cleaning": {"cib_beta": 1.3}}, ["cib_beta", "together"]),
         (SKY | {"cleaning": {"cib": "planck"}}, ["'planck'", "'planck2014'"]),
