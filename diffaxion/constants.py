@@ -116,11 +116,14 @@ class ScreeningConstants(NamedTuple):
 
 _PLASMA_MPC = OMEGA_PL2_EV2_CM3 / MPC_CM**3 * 1e-18  # m_gamma^2 at one electron per Mpc^3 [GeV^2]
 
-# "exact" is derived from the CODATA values above; "public-code" are the rounded numbers of the
-# public code axilotl/hmvec (arXiv:2409.10514), kept for comparison with its spectra only.
 ARCMIN_RAD = math.pi / 10800.0
 """One arcminute [rad]."""
 
+K_PER_UK = 1e-6
+"""One microkelvin [K]."""
+
+# "exact" is derived from the CODATA values above; "public-code" are the rounded numbers of the
+# public code axilotl/hmvec (arXiv:2409.10514), kept for comparison with its spectra only.
 SCREENING_CONSTANTS = {
     "exact": ScreeningConstants(
         3.0 * (1e7 / MPC_CM) ** 2 / (8.0 * math.pi * G_CGS) * MPC_CM**3 / M_SUN_G,

@@ -8,7 +8,6 @@ shot noise, f_sky, and the magnetic field at every radius of the halos.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -18,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ..constants import G_REF_GEV
+from ..constants import ARCMIN_RAD, G_REF_GEV
 from ..data.registry import load_table
 from ..environments.halos import HaloField, HaloGrid, RedshiftDistribution
 from ..errors import unknown_name
@@ -43,7 +42,7 @@ UNWISE = "unwise-blue"
 _BIN = 150
 _FIRST = 302
 _Z_MAX = 3.0
-_ARCMIN2_SR = (math.pi / 10800.0) ** 2
+_ARCMIN2_SR = ARCMIN_RAD**2
 RADII = np.geomspace(0.1, 1.1, 13)
 REFERENCES = ("arXiv:2409.10514", "arXiv:1006.5599", "arXiv:astro-ph/9504054")
 

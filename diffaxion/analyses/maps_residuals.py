@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..constants import K_PER_UK
 from ..errors import ConfigurationError
 from ..observables.cmb.bandpowers import gaussian_beam
 from ..sky.cross_measurement import CrossMeasurement
@@ -29,7 +30,6 @@ from .maps_measure import Measurer
 from .maps_prepare import PreparedMaps
 from .maps_sections import AlternativeCIB
 
-_UK_PER_K = 1e6
 _PIVOT = 100.0
 _DETECTED = 2.0
 
@@ -186,7 +186,7 @@ def cib_cross(prepared: PreparedMaps, cleaner: Cleaner, measurer: Measurer) -> C
     lmax = measurer.chosen.measured_lmax
     transfer = prepared.beams[k] * (1.0 if prepared.windows is None else prepared.windows[k])
     alm = resize_alm(prepared.alms[k], lmax)
-    values = _UK_PER_K * measurer.transforms.synthesis(alm, measurer.chosen.nside)
+    values = measurer.transforms.synthesis(alm, measurer.chosen.nside) / K_PER_UK
     found = measurer.measure_with(values, transfer_T=transfer)
     response = cleaner.responses((name,), {})["cib"][0]
     use = measurer.use
@@ -254,7 +254,7 @@ def residual_bandpowers(
         cib = (choice.temperature_K, choice.beta)
         key = response_key("cib", cib)
         table = cleaner.responses(names, {})
-        share = mean_shares(result, 1e-6 * table[key], mask)
+        share = mean_shares(result, K_PER_UK * table[key], mask)
         shares.append(share)
         rows.append(measurement.window @ (beam * (share @ filters) * power))
     return ResidualBandpowers(

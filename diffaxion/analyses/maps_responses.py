@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..constants import K_PER_UK
 from ..data.beam_table import read_beam_table
 from ..data.passband import read_passband
 from ..errors import ConfigurationError
@@ -22,8 +23,6 @@ from ..sky.passbands import (
 from ..sky.responses import component_response
 from .maps_sections import ChannelsSection, CleaningSection, MapsConfiguration
 
-# Maps are in K, products in uK: a response per uK makes the difference.
-_K_PER_UK = 1e-6
 _NODES = 12
 
 
@@ -172,7 +171,8 @@ def responses_of(
         name: np.asarray(component_response(name, bands, spectra))
         for name in dict.fromkeys((preserve, *names))
     }
-    found[preserve] = _K_PER_UK * found[preserve]
+    # Maps are in K, products in uK: a response per uK makes the difference.
+    found[preserve] = K_PER_UK * found[preserve]
     return found
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..constants import ARCMIN_RAD
+from ..constants import ARCMIN_RAD, K_PER_UK
 from .galactic_sky import GalacticMaps
 from .passbands import Passbands
 from .random_fields import stream
 from .responses import component_response
 from .simulation_settings import SkySettings
 
-_K_PER_UK = 1e-6
 _BETA_NODES = 41
 
 
@@ -94,7 +93,7 @@ def varying_dust(
     maps = [np.exp(np.interp(galactic.dust_beta, nodes, column)) for column in table.T]
     lmax = settings.top_multipole
     return np.array(
-        [c * _K_PER_UK * _analysis(m * galactic.dust_uK, lmax) for c, m in zip(calibration, maps)]
+        [c * K_PER_UK * _analysis(m * galactic.dust_uK, lmax) for c, m in zip(calibration, maps)]
     )
 
 

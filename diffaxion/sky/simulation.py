@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..constants import ARCMIN_RAD
+from ..constants import ARCMIN_RAD, K_PER_UK
 from ..errors import ConfigurationError, unknown_name
 from .galactic_sky import GalacticMaps, galactic_maps
 from .galaxy_counts import GalaxyMap, galaxy_map
@@ -28,7 +28,6 @@ from .responses import component_response
 from .simulation_settings import SkySettings
 from .sky_spectra import GALAXIES, SkySpectra
 
-_K_PER_UK = 1e-6
 # Fields whose unit is K already: Compton y times a response in K.
 _IN_KELVIN = ("tsz",)
 
@@ -191,7 +190,7 @@ def simulate_sky(
     maps = _synthesis(alms, nside, lmax)
     if "noise" in on:
         for row, name, white in zip(maps, bands.names, channels[:, 1], strict=True):
-            rms = white * ARCMIN_RAD * _K_PER_UK * np.sqrt(row.size / (4.0 * np.pi))
+            rms = white * ARCMIN_RAD * K_PER_UK * np.sqrt(row.size / (4.0 * np.pi))
             row += rms * stream(seed, index, f"noise-{name}").standard_normal(row.size)
     masks = _masks(settings, channels[:, 0].min(), seed, index)
     galaxies = _galaxies(truth[GALAXIES], dust, settings, window, seed, index, completeness)
@@ -270,7 +269,7 @@ def _channel_alms(
     degrees = alm_degrees(transfer.shape[1] - 1)
     alms = np.zeros((transfer.shape[0], degrees.size), complex)
     for name, alm in fields.items():
-        unit = 1.0 if name in _IN_KELVIN else _K_PER_UK
+        unit = 1.0 if name in _IN_KELVIN else K_PER_UK
         alms += responses[name][:, None] * (unit * alm)
     return alms * transfer[:, degrees]
 

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
+from ...constants import ARCMIN_RAD
 from ...data.bandpowers import Bandpowers
 from ...errors import ConfigurationError, DataError
 from ...numerics import spline_curvature
@@ -135,7 +136,7 @@ def gaussian_beam(ell: ArrayLike, fwhm_arcmin: ArrayLike) -> Float[Array, "..."]
     White & Srednicki 1995 (astro-ph/9402037).
     """
     l = jnp.asarray(ell, float)
-    variance = (jnp.asarray(fwhm_arcmin, float) * (math.pi / 10800.0)) ** 2 / (8.0 * math.log(2.0))
+    variance = (jnp.asarray(fwhm_arcmin, float) * ARCMIN_RAD) ** 2 / (8.0 * math.log(2.0))
     return jnp.exp(-0.5 * l * (l + 1.0) * variance)
 
 
