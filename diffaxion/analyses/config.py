@@ -263,20 +263,42 @@ def load_configuration(path: str | Path | None = None) -> Configuration:
     None: configuration.
     """
     name = "joint" if path is None else str(path)
-    if name in BUNDLED and not Path(name).exists():
+    if name in BUNDLED and not Path(name).is_file():
         return parse_configuration(tomllib.loads(default_configuration_text(name)), name)
-    path = Path(name)
+    return parse_configuration(read_toml(Path(name)), name)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Values of a TOML file.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+
+    Returns
+    -------
+    dict
+        By key.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is missing or is not TOML.
+
+    References
+    ----------
+    TOML 1.0, https://toml.io/en/v1.0.0.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"configuration {path}: cannot be read ({error}): expected a TOML file"
-        ) from None
-    try:
-        return parse_configuration(tomllib.loads(text), str(path))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"configuration {path}: not TOML ({error}); only TOML is read"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"configuration {path}: cannot be read ({error}): expected a TOML file"
         ) from None
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from ..constants import T_CMB_K
 from ..errors import ConfigurationError
 from ..sky.components import COMPONENTS
-from .config import check_choice, schema_error
+from .config import check_choice, read_toml, schema_error
 from .maps_sections import PLANCK_CHANNELS, ROBUSTNESS_TESTS, MapsConfiguration
 
 MAPS_BUNDLED = ("maps", "planck")
@@ -269,20 +269,9 @@ def load_maps_configuration(path: str | Path | None = None) -> MapsConfiguration
     None: configuration.
     """
     name = "maps" if path is None else str(path)
-    if name in MAPS_BUNDLED and not Path(name).exists():
+    if name in MAPS_BUNDLED and not Path(name).is_file():
         return parse_maps_configuration(tomllib.loads(maps_configuration_text(name)), name)
-    try:
-        values = tomllib.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"configuration {name}: cannot be read ({error}): expected a TOML file"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(
-            f"configuration {name}: not TOML ({error}); only TOML is read"
-        ) from None
-    values = _absolute(values, Path(name).parent)
-    return parse_maps_configuration(values, name)
+    return parse_maps_configuration(_absolute(read_toml(Path(name)), Path(name).parent), name)
 
 
 def _absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:

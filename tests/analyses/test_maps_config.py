@@ -109,6 +109,14 @@ def test_refusals(values, words):
         assert word in str(caught.value)
 
 
+def test_a_folder_of_the_name_does_not_hide_a_bundled_configuration(tmp_path, monkeypatch):
+    """Maps are kept in a folder ``planck``, results in one called ``maps``."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("maps", "planck"):
+        (tmp_path / name).mkdir()
+        assert load_maps_configuration(name) is not None
+
+
 def test_files_start_at_the_folder_of_the_configuration(tmp_path):
     text = toml_text(
         {
