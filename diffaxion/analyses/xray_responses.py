@@ -70,14 +70,20 @@ def stack_responses(stack: ImageStack) -> tuple[ImageStack, StackResponse | None
     has_arf, has_rmf = ([x is not None for x in names] for names in (stack.arf, stack.rmf))
     if not any(has_arf + has_rmf):
         return stack, None
-    if not all(has_arf) or any(has_rmf) != all(has_rmf):
+    matrices = {path: read_rmf(str(path)) for path in dict.fromkeys(stack.rmf) if path is not None}
+    full = bool(matrices) and all(rmf.includes_area for rmf in matrices.values())
+    if any(has_rmf) != all(has_rmf) or not (all(has_arf) or (full and not any(has_arf))):
         raise DataError(
             f"{stack.source}: some exposures name an ARF or an RMF and others do not; name an ARF "
-            "for all exposures, and an RMF for all or for none"
+            "for all exposures (none where the matrix includes the area), and an RMF for all or "
+            "for none"
         )
-    areas = {path: read_arf(str(path)) for path in dict.fromkeys(stack.arf)}
-    matrices = {path: read_rmf(str(path)) for path in dict.fromkeys(stack.rmf) if path is not None}
-    arfs = [areas[path] for path in stack.arf]
+    if full and not any(has_arf):
+        arfs = [_area_of(matrices[path]) for path in stack.rmf if path is not None]
+        matrices = {path: _without_area(rmf) for path, rmf in matrices.items()}
+    else:
+        areas = {path: read_arf(str(path)) for path in dict.fromkeys(stack.arf)}
+        arfs = [areas[path] for path in stack.arf]
     first = arfs[0]
     for arf in arfs[1:]:
         if arf.low_keV.shape != first.low_keV.shape or not np.allclose(arf.low_keV, first.low_keV):
@@ -111,6 +117,18 @@ def stack_responses(stack: ImageStack) -> tuple[ImageStack, StackResponse | None
         stack = replace(stack, exposure=stack.exposure * np.stack(ratio, 1)[:, :, None, None])
     rmf = next(iter(matrices.values())) if len(matrices) == 1 else None
     return stack, StackResponse(instrument, mean, rmf)
+
+
+def _area_of(rmf: Redistribution) -> AncillaryResponse:
+    """Effective area of a matrix that includes it: the sum of each row."""
+    return AncillaryResponse(rmf.low_keV, rmf.high_keV, rmf.row_sums(), source=rmf.source)
+
+
+def _without_area(rmf: Redistribution) -> Redistribution:
+    """A matrix that includes the area, divided by it."""
+    area = rmf.row_sums()[rmf.row]
+    value = rmf.value / np.where(area > 0.0, area, 1.0)
+    return replace(rmf, value=value, includes_area=False)
 
 
 def _with_area(arf: AncillaryResponse) -> Instrument:

@@ -136,12 +136,25 @@ class FitsFile:
             if type(hdu).__name__ in ACCEPTED:
                 self.hdus.append(hdu)
 
-    def table(self, names: Sequence[str], hduclas: Sequence[tuple[str, str]] = ()) -> FitsTable:
-        """The first binary table called one of ``names``, or with (keyword, value) ``hduclas``."""
+    def table(
+        self,
+        names: Sequence[str],
+        hduclas: Sequence[tuple[str, str]] = (),
+        alone: bool = False,
+    ) -> FitsTable:
+        """The first binary table called one of ``names``, or with (keyword, value) ``hduclas``.
+
+        With ``alone`` a second table of such a name is an error: both are parts of one thing.
+        """
         tables = [h for h in self.hdus if type(h).__name__ == "BinTableHDU"]
-        for hdu in tables:
-            if str(hdu.name).strip().upper() in names:
-                return FitsTable(self.path, hdu)
+        named = [hdu for hdu in tables if str(hdu.name).strip().upper() in names]
+        if alone and len(named) > 1:
+            raise DataError(
+                f"{self.path}: has {len(named)} tables {' or '.join(map(repr, names))}, which are "
+                f"to be added; expected one: join them; wanted: {self.wanted}"
+            )
+        for hdu in named:
+            return FitsTable(self.path, hdu)
         for key, value in hduclas:
             for hdu in tables:
                 if str(hdu.header.get(key, "")).strip().upper() == value:

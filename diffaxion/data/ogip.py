@@ -22,6 +22,7 @@ _ENERGY_UNITS = ("", "KEV")
 _AREA_UNITS = ("", "CM**2", "CM2", "CM^2", "CM 2", "CM+2")
 _ARF_TABLES = ("SPECRESP",)
 _RMF_TABLES = ("MATRIX", "SPECRESP MATRIX")
+_NO_AREA = ("REDIST", "DETECTOR")
 
 
 @dataclass(frozen=True)
@@ -250,22 +251,25 @@ def read_rmf(path: str | Path, first_channel: int | None = None) -> Redistributi
     ------
     DataError
         If the file is missing or damaged, lacks a table or a column, TLMIN is missing or does not
-        agree with EBOUNDS, energies are unordered, groups leave the channels or the row, or a row
-        sums to more than 1.05.
+        agree with EBOUNDS, there are several matrices, energies are unordered, groups leave the
+        channels or the row, or a row sums to more than 1.05.
 
     References
     ----------
     George et al. 1992, Legacy 2, 51 (OGIP memo CAL/GEN/92-002); its addendum CAL/GEN/92-002a.
     """
     with open_fits(path, "redistribution matrix (tables MATRIX and EBOUNDS)") as file:
-        matrix = file.table(_RMF_TABLES, [("HDUCLAS2", "RSP_MATRIX")])
+        matrix = file.table(_RMF_TABLES, [("HDUCLAS2", "RSP_MATRIX")], alone=True)
         bounds = file.table(("EBOUNDS",), [("HDUCLAS2", "EBOUNDS")])
         low, high = _energies(matrix, ("ENERG_LO", "ENERG_HI"))
         channel_low, channel_high = _energies(bounds, ("E_MIN", "E_MAX"))
         first = _first_channel(matrix, bounds, first_channel)
         row, channel, value = _entries(matrix, first)
-    title = {text_in(matrix.header, k).upper() for k in ("EXTNAME", "HDUCLAS3")}
-    includes = bool(title & {"SPECRESP MATRIX", "FULL"})
+    kind = text_in(matrix.header, "HDUCLAS3").upper()
+    includes = kind == "FULL" or text_in(matrix.header, "EXTNAME").upper() == "SPECRESP MATRIX"
+    if includes and kind in _NO_AREA:
+        # Older tools give every matrix the name SPECRESP MATRIX.
+        includes = bool(np.max(np.bincount(row, value, low.size)) > ROW_SUM_MAX)
     return Redistribution(
         low, high, row, channel, value, channel_low, channel_high, first, includes, str(path)
     )
@@ -279,7 +283,8 @@ def _first_channel(matrix: FitsTable, bounds: FitsTable, given: int | None) -> i
         if given is None:
             raise DataError(
                 f"{matrix.where}: keyword {key} (number of the first channel of F_CHAN) is "
-                "missing; pass first_channel=0 or 1 if you know it"
+                "missing; write it into the header (0 for NuSTAR), or pass first_channel=0 or 1 if "
+                "you know it"
             )
         found = given
     elif given is not None and given != found:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import DataError
 from .fits_checks import (
+    FitsTable,
     check_counts,
     exposure_in,
     identity,
@@ -76,7 +77,8 @@ def read_pha(path: str | Path, asimov: bool = False) -> Spectrum:
     ------
     DataError
         If the file is missing or damaged, lacks the table, a column or EXPOSURE, holds rates or a
-        background-subtracted spectrum, or counts are negative or not whole numbers.
+        background-subtracted spectrum, BACKSCAL changes with the channel, AREASCAL is not 1, or
+        counts are negative or not whole numbers.
 
     References
     ----------
@@ -96,10 +98,13 @@ def read_pha(path: str | Path, asimov: bool = False) -> Spectrum:
                 "not Poisson distributed; expected TOTAL"
             )
         channel, counts = table.column("CHANNEL"), table.column("COUNTS")
+        # A quality that all channels share may stand in the header.
+        shared = number_in(where, head, "QUALITY", 0)
         grouping, quality = (
             table.column(name) if name in table.names else np.full(counts.size, float(default))
-            for name, default in (("GROUPING", 1), ("QUALITY", 0))
+            for name, default in (("GROUPING", 1), ("QUALITY", shared))
         )
+        backscale, areascale = (_scale(table, name) for name in ("BACKSCAL", "AREASCAL"))
     check_counts(where, "COUNTS", counts, asimov)
     for name, values in (("CHANNEL", channel), ("GROUPING", grouping), ("QUALITY", quality)):
         if not np.all(np.isfinite(values)) or np.any(np.abs(values) > 1e6):
@@ -109,12 +114,16 @@ def read_pha(path: str | Path, asimov: bool = False) -> Spectrum:
     detectors = head.get("DETCHANS", channel.size)
     if detectors != channel.size:
         raise DataError(f"{where}: DETCHANS = {detectors!r}, but there are {channel.size} rows")
+    if areascale != 1.0:
+        raise DataError(
+            f"{where}: AREASCAL = {areascale:g}, expected 1: scale the effective area instead"
+        )
     module, obs_id = identity(where, head, required=False)
     return Spectrum(
         channel.astype(int),
         counts,
         exposure_in(where, head),
-        number_in(where, head, "BACKSCAL", 1.0),
+        backscale,
         grouping.astype(int),
         quality.astype(int),
         _file_name(head.get("BACKFILE")),
@@ -124,6 +133,22 @@ def read_pha(path: str | Path, asimov: bool = False) -> Spectrum:
         obs_id,
         str(path),
     )
+
+
+def _scale(table: FitsTable, name: str) -> float:
+    """A factor from the header or, where all channels agree, from a column; 1 if not given."""
+    found = number_in(table.where, table.header, name, 1.0)
+    if name in table.names:
+        values = table.column(name)
+        if not np.all(values == values[0]):
+            raise DataError(
+                f"{table.where}: column {name} goes from {values.min():g} to {values.max():g}; "
+                "expected one number for all channels"
+            )
+        found = float(values[0])
+    if not 0.0 < found < np.inf:
+        raise DataError(f"{table.where}: {name} = {found:g}, expected a finite number > 0")
+    return found
 
 
 def _file_name(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,7 @@ def _pixel_arcsec(path: str, head: dict[str, Any]) -> float:
         if not any(turned):
             turn = [number_in(path, head, f"PC{k}_{i}", float(k == i)) for k in (1, 2)]
             turned = [a * b for a, b in zip(step, turn, strict=True)]
-        sides.append(scale * float(np.hypot(*turned)))
+        sides.append(scale * math.hypot(*turned))
     wide, high = sides
     if wide == 0.0:
         raise DataError(f"{path}: neither CDELT1 nor CD1_1 gives the size of a pixel")

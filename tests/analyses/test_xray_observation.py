@@ -29,6 +29,8 @@ from diffaxion.data import (
     bundled_observation,
     cluster_text,
     load_cluster,
+    read_arf,
+    read_rmf,
     read_star_list,
     write_arf,
     write_image_stack,
@@ -293,6 +295,28 @@ def test_averaged_responses_in_the_forward_model(responses, bundled, settings):
     ratio = axion_response(world, [(probe, None)]) / axion_response(*base)
     # The template is linear between its nodes, the files have rows of 40 eV.
     np.testing.assert_allclose(ratio, 1.05, rtol=5e-3)
+
+
+def test_matrices_that_include_the_area(responses):
+    """The same response as area and matrix apart; an area beside them is refused."""
+    apart = read_observation(responses).response.instrument
+    rmf, text = read_rmf(responses / "one.rmf"), (responses / "observation.toml").read_text()
+    for name in "ab":
+        area = read_arf(responses / f"{name}.arf").area_cm2
+        full = replace(rmf, value=rmf.value * area[rmf.row], includes_area=True)
+        write_rmf(responses / f"{name}.rmf", full)
+        text = text.replace("one.rmf", f"{name}.rmf", 1)
+    (responses / "observation.toml").write_text(text)
+    with pytest.raises(DataError, match="already includes the effective area"):
+        read_observation(responses)
+    text = text.replace('arf = "a.arf"\n', "").replace('arf = "b.arf"\n', "")
+    (responses / "observation.toml").write_text(text)
+    found = read_observation(responses)
+    whole = found.response.instrument
+    np.testing.assert_allclose(whole.area_cm2, apart.area_cm2, rtol=1e-6)
+    np.testing.assert_allclose(whole.matrix, apart.matrix, rtol=1e-6)
+    ratio = found.stack.exposure[:, 1] / found.stack.exposure[:, 0]
+    np.testing.assert_allclose(ratio, 1.1, rtol=1e-6)
 
 
 def test_responses_of_some_exposures_only(responses):

@@ -187,6 +187,37 @@ def test_rows_that_sum_to_more_than_one(tmp_path):
     np.testing.assert_allclose(found.row_sums(), full.row_sums(), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "scale", "includes"),
+    [
+        ("MATRIX", "REDIST", 1.0, False),
+        ("SPECRESP MATRIX", "FULL", 200.0, True),
+        ("SPECRESP MATRIX", "", 200.0, True),
+        ("SPECRESP MATRIX", "REDIST", 1.0, False),  # names of older tools
+        ("SPECRESP MATRIX", "DETECTOR", 0.7, False),
+        ("SPECRESP MATRIX", "REDIST", 200.0, True),
+    ],
+)
+def test_name_and_kind_of_a_matrix(tmp_path, name, kind, scale, includes):
+    """Whether the area is in a matrix: HDUCLAS3 decides, and the name where it is silent."""
+    want = dataclasses.replace(nustar.rmf(), includes_area=True)
+    want = dataclasses.replace(want, value=scale * want.value)
+    write_rmf(tmp_path / "x.rmf", want)
+    edit(tmp_path / "x.rmf", lambda h: h.header.update(EXTNAME=name, HDUCLAS3=kind), 2)
+    found = read_rmf(tmp_path / "x.rmf")
+    assert found.includes_area == includes
+    np.testing.assert_allclose(found.row_sums(), want.row_sums(), rtol=1e-6)
+
+
+def test_several_matrices_are_not_one(tmp_path):
+    path = tmp_path / "x.rmf"
+    write_rmf(path, nustar.rmf(), variable=False)
+    with fits.open(path, mode="append") as file:
+        file.append(fits.BinTableHDU(file["MATRIX"].data.copy(), name="MATRIX"))
+    with pytest.raises(DataError, match="has 2 tables 'MATRIX' or 'SPECRESP MATRIX'"):
+        read_rmf(path)
+
+
 def test_channels_beyond_the_bounds():
     rmf = nustar.rmf()
     with pytest.raises(DataError, match="is TLMIN of F_CHAN right"):
@@ -237,6 +268,9 @@ def test_spectra_that_do_not_fit_the_matrix():
         (lambda h: h.header.set("DETCHANS", 10), "DETCHANS = 10, but there are 500 rows"),
         (lambda h: h.data["COUNTS"].__setitem__(3, -1), "COUNTS reaches -1"),
         (lambda h: h.data["CHANNEL"].__setitem__(3, 77), "count up in steps of 1"),
+        (lambda h: h.header.set("BACKSCAL", -1.0), "BACKSCAL = -1, expected a finite number > 0"),
+        (lambda h: h.header.set("AREASCAL", 0.5), "AREASCAL = 0.5, expected 1"),
+        (lambda h: h.header.set("TTYPE4", "BACKSCAL"), "BACKSCAL goes from -1 to 1"),
     ],
 )
 def test_unusable_spectra(tmp_path, change, message):
@@ -246,6 +280,21 @@ def test_unusable_spectra(tmp_path, change, message):
     with pytest.raises(DataError, match=message) as error:
         read_pha(path)
     assert "x.pha" in str(error.value)
+
+
+def test_factors_in_columns_and_quality_in_the_header(tmp_path):
+    """The memo allows either place."""
+    path = tmp_path / "x.pha"
+    write_pha(path, spectrum(quality=np.full(500, 3), grouping=np.ones(500, int)))
+
+    def move(hdu):
+        hdu.header["TTYPE3"], hdu.header["TTYPE4"] = "BACKSCAL", "AREASCAL"
+        hdu.header["QUALITY"] = 2
+
+    edit(path, move, "SPECTRUM")
+    found = read_pha(path)
+    assert found.backscale == 3.0
+    np.testing.assert_array_equal(found.quality, 2)
 
 
 def test_fractional_counts_need_a_word(tmp_path):
