@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from diffaxion.cli import main
+from diffaxion.data.bandpowers import Bandpowers, write_bandpowers
 from diffaxion.products import read_limits
 from tests.cli.test_tasks import check
 
@@ -43,6 +44,27 @@ sampler_nodes = 24
 sampler_energies_per_bin = 1
 [priors]
 "clusters.wd1.ln_luminosity" = { dist = "normal", mean = 0.0, sigma = 0.137 }
+"""
+# CMB alone, one mass, hardly any halos: what remains is how bandpowers with residuals are used.
+BANDPOWERS = """
+seed = 5
+[likelihoods]
+xray = false
+cmb = "bandpowers.npz"
+[screening]
+configuration = "parity"
+n_z = 5
+n_mass = 12
+[mass]
+posteriors = ["fixed"]
+fixed_eV = 1e-12
+prior_eV = [1e-12, 1.1e-12]
+profile_points = 2
+[sampler]
+chains = 2
+warmup = 40
+draws = 40
+chunk = 40
 """
 # Enough blocks that a kill after the first one leaves some to the next process.
 LONG = TINY.replace("draws_sampled = 20", "draws_sampled = 4000")
@@ -83,6 +105,41 @@ def test_a_run_without_convergence_writes_everything_and_fails(first):
     # One nuisance of 13.7 % on the luminosity widens the limit on g by less than its 3.4 %.
     ratio = curves["xray", "profile-pcl"].limit[0] / curves["wd1", "pcl"].limit[0]
     assert 1.0 < ratio < 1.035
+
+
+def residual_bandpowers(path):
+    """Three times a residual that alternates from bin to bin, no signal and no scatter."""
+    lo = np.array([302.0, 452.0, 602.0, 752.0])
+    ell = np.arange(2.0, 1001.0)
+    window = ((ell >= lo[:, None]) & (ell < lo[:, None] + 150.0)) / 150.0
+    residuals = 1e-6 * np.array([[1.0, -1.0, 1.0, -1.0], [0.1, 0.1, 0.1, 0.1]])
+    made = Bandpowers(
+        lo, lo + 149.0, 3.0 * residuals[0], np.diag([4e-14, 3e-14, 2e-14, 2e-14]), window, ell,
+        fwhm_arcmin=10.0, nature="made up", residual_uK=residuals,
+        residual_names=("striped", "flat"), residual_sigma=np.array([3.0, 1.0]),
+    )  # fmt: skip
+    return write_bandpowers(path, made)
+
+
+def test_residual_foregrounds_of_bandpowers_are_parameters(tmp_path, monkeypatch):
+    """They are found in the posterior, and profiled away in limits that they would spoil."""
+    monkeypatch.chdir(tmp_path)
+    residual_bandpowers("bandpowers.npz")
+    (tmp_path / "cmb.toml").write_text(BANDPOWERS)
+    assert main(["joint", "cmb.toml", "--out", "out", "--quiet"]) in (0, 1)
+    found = draws(tmp_path / "out")
+    names = {"axion.u", "axion.m_a_eV", "residuals.striped", "residuals.flat"}
+    assert set(found) == names | {"g_GeV"}
+    # The prior draws it from 3 by a thousandth; the data hold it to 0.1.
+    assert found["residuals.striped"].mean() == pytest.approx(3.0, abs=0.1)
+    assert 0.03 < found["residuals.striped"].std() < 0.2
+    assert abs(found["residuals.flat"].mean()) < 1.0
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert set(summary["parameters"]) == names - {"axion.m_a_eV"}
+    curve = {c.method: c for c in read_limits(tmp_path / "out/limits.csv")}["profile-pcl"]
+    assert list(curve.status) == ["OK", "OK"]
+    # No signal and no scatter but for the residual: the limit is the one expected.
+    np.testing.assert_allclose(curve.limit, curve.median, rtol=0.02)
 
 
 def test_the_seed_decides_the_draws(first, tiny, capsys):
