@@ -134,13 +134,15 @@ def parse_file_list(path: Path, content: dict[str, Any]) -> ObservationFiles:
     rows = content.get("exposures")
     if not isinstance(rows, list) or not rows:
         raise DataError(f"{path}: expected one [[exposures]] or more")
+    exposures = tuple(_exposure(path, k, row, low.size) for k, row in enumerate(rows))
+    _check_once(path, exposures)
     target = content.get("target", {})
     nature = content.get("nature", "")
     return ObservationFiles(
         path,
         low,
         high,
-        tuple(_exposure(path, k, row, low.size) for k, row in enumerate(rows)),
+        exposures,
         _place(path, "target", target, "radius_arcmin") if _has_place(path, target) else None,
         _place(path, "reference", content["reference"], "radius_arcsec")
         if "reference" in content
@@ -153,6 +155,16 @@ def parse_file_list(path: Path, content: dict[str, Any]) -> ObservationFiles:
         str(nature),
         *(_file(path, f"[target] {key}", target.get(key, "")) for key in FILES_OF_TARGET),
     )
+
+
+def _check_once(path: Path, exposures: tuple[ExposureFiles, ...]) -> None:
+    """Refuse photons that would be counted twice."""
+    names = [f for e in exposures for f in (*e.counts, *([e.events] if e.events else []))]
+    for k, name in enumerate(names):
+        if name in names[:k]:
+            raise DataError(
+                f"{path}: {name.name} is named twice as counts or events; expected each photon once"
+            )
 
 
 def _known(path: Path, table: str, content: object) -> None:

@@ -22,6 +22,8 @@ from .sky_images import Box, SkyImage, box_around, check_band, read_sky_image
 from .stack_files import HDF5, NPZ, load_stack_file
 
 WCS_TOLERANCE_PIXELS = 0.1
+# A region that sees less than this of the time holds no data; a map in ks or relative to 1 may.
+_LEAST_EXPOSED = 0.01
 IMAGES = ("counts", "exposure", "background")
 
 
@@ -217,6 +219,11 @@ def _read_exposure(
                 check_band(image, files.low_keV[k], files.high_keV[k])
             if image.module and image.module != e.module:
                 raise DataError(f"{path}: INSTRUME = {image.module!r}, expected {e.module!r}")
+            if kind == "exposure" and image.obs_id and counts.obs_id not in ("", image.obs_id):
+                raise DataError(
+                    f"{path}: OBS_ID = {image.obs_id!r}, of the counts {counts.obs_id!r}; expected "
+                    "one observation"
+                )
             if kind == "exposure":
                 unit = _agreed_unit(image, counts.exposure_s, unit)
             maps[kind].append(image.values)
@@ -268,17 +275,17 @@ def _same_box(wanted: SkyGrid, box: Box, path: Path, found: SkyGrid) -> Box:
 
 
 def _agreed_unit(image: SkyImage, exposure_s: float, before: str) -> str:
-    """Unit of an exposure; one that does not say must look like seconds."""
-    unit = image.unit
-    if not unit:
-        top = float(image.values.max())
-        if top > 1.05 * exposure_s:
-            raise DataError(
-                f"{image.source}: BUNIT is missing and the image reaches {top:g}, more than "
-                f"EXPOSURE = {exposure_s:g} s of the counts; expected seconds: set BUNIT to 's' or "
-                "'cm2 s'"
-            )
-        unit = "s"
+    """Unit of an exposure; what is in seconds, or does not say, must look like seconds."""
+    unit = image.unit or "s"
+    top = float(image.values.max())
+    if unit == "s" and not _LEAST_EXPOSED * exposure_s <= top <= 1.05 * exposure_s:
+        says = "BUNIT is 's'" if image.unit else "BUNIT is missing"
+        side = "more" if top > exposure_s else "much less"
+        raise DataError(
+            f"{image.source}: {says} and the image reaches {top:g}, {side} than EXPOSURE = "
+            f"{exposure_s:g} s of the counts; expected seconds: set BUNIT to 's' or 'cm2 s', and "
+            "do not divide by the time or by 1000"
+        )
     if before and unit != before:
         raise DataError(f"{image.source}: BUNIT is {unit!r}, of another image {before!r}")
     return unit

@@ -20,10 +20,9 @@ from .fits_checks import check_counts, check_finite, exposure_in, identity, open
 from .sky_grid import SkyGrid, grid_from_header
 
 KINDS = ("counts", "exposure", "background")
-UNITS = {
-    "s": ("s", "sec", "second", "seconds"),
-    "cm2 s": ("cm2 s", "cm**2 s", "cm^2 s", "s cm2", "s cm**2", "cm2.s", "cm2*s"),
-}
+UNITS = {"s": ("s", "sec", "second", "seconds"), "cm2 s": ("cm2s", "scm2", "cm2sec")}
+"""Units of exposures, without blanks and signs of powers and products."""
+
 PIXEL_ARCSEC_MAX = 15.0
 BAND_TOLERANCE_KEV = 0.2
 
@@ -229,7 +228,7 @@ def _check_values(where: str, kind: str, values: np.ndarray, asimov: bool) -> No
 
 def _unit(where: str, text: str) -> str:
     """Unit of an exposure, empty if the file does not say."""
-    key = " ".join(text.lower().split())
+    key = text.lower().translate(dict.fromkeys(map(ord, " *^.")))
     found = next((unit for unit, names in UNITS.items() if key in names), "")
     if key and not found:
         raise DataError(

@@ -108,7 +108,8 @@ def test_events_instead_of_images(tmp_path):
     """The counts of an event list in the box are those of its image."""
     events = nustar.events(n=20000)
     stack = nustar.stack(
-        **{k: getattr(nustar.stack(), k)[:, :1] for k in ("counts", "exposure", "background")},
+        **{k: getattr(nustar.stack(), k)[:, :1] for k in ("counts", "background")},
+        exposure=np.full((2, 1, 120, 120), 8e3),
         grids=(events.grid,),
         exposure_s=np.array([8e3]),
         modules=("FPMA",),

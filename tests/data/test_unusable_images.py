@@ -41,6 +41,9 @@ def folder(tmp_path):
         ("sk", {"pixels": lambda x: x[None]}, "has no two-dimensional image"),
         ("ex", {"BUNIT": "ks"}, "BUNIT = 'ks'; expected an exposure in 's' or 'cm2 s'"),
         ("ex", {"pixels": lambda x: 0 * x}, "the exposure image is zero everywhere"),
+        ("ex", {"pixels": lambda x: 300.0 * x}, "BUNIT is 's' and the image reaches 9e+06, more"),
+        ("ex", {"pixels": lambda x: 1e-3 * x}, "BUNIT is 's' and the image reaches 30, much less"),
+        ("ex", {"OBS_ID": "40010005002"}, "of the counts '40010005001'"),
         ("ex", {"pixels": lambda x: -x}, "reaches -30000, expected values >= 0"),
         ("ex", {"pixels": lambda x: np.nan * x}, "values that are not finite"),
         ("ex", {"CRPIX1": 58.0}, "pixels apart, expected at most 0.1; make it on the grid"),
@@ -71,6 +74,9 @@ def test_units_of_exposures(folder):
         read_image_stack(folder)
     for path in folder.glob("*_ex.img"):
         nustar.change(path, BUNIT="cm**2 s")
+    assert read_image_stack(folder).exposure_unit == "cm2 s"
+    for path in folder.glob("*_ex.img"):
+        nustar.change(path, BUNIT="cm^2 * s")
     assert read_image_stack(folder).exposure_unit == "cm2 s"
 
 
@@ -119,6 +125,7 @@ def test_regions_outside(folder):
         ('module = "FPMA"', 'module = "A"', "module = 'A', expected FPMA or FPMB"),
         ("counts = [", "events = [", "expected a file name"),
         ("counts = [", "# [", "expected either counts (images) or events"),
+        ("15to20keV_sk.img", "10to15keV_sk.img", "10to15keV_sk.img is named twice as counts"),
         ("10to15keV_sk.img", "none.img", "cannot be opened (No such file"),
         ("[[exposures]]", "[[exposure]]", "unknown key 'exposure': did you mean 'exposures'"),
         ("[target]", "[target", "cannot be read as a list of files"),
