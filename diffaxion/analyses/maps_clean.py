@@ -214,12 +214,30 @@ class Cleaner:
             names=source.names,
         )
 
+    def without(self, names: list[str]) -> Cleaner:
+        """The same where explicit lists of channels lack some; for maps without these channels."""
+        rows = self.settings.cleaning.channels
+        if rows is None:
+            return self
+        kept = [[n for n in row if n not in names] for row in rows]
+        cleaning = self.settings.cleaning.model_copy(update={"channels": kept})
+        return replace(self, settings=self.settings.model_copy(update={"cleaning": cleaning}))
+
     def memory_MiB(self, plan: NeedletPlan, sets: Mapping[str, Deprojected]) -> float:
         """Peak memory of a cleaning, estimated before it starts [MiB]."""
-        counts = [len(s.flat) for s in sets.values()]
+        counts = [
+            len(s.names) if s.flat == s.names else [len(row) for row in s.names]
+            for s in sets.values()
+        ]
         cleaning = self.settings.cleaning
-        masked = self.mask is not None
-        return memory_estimate(plan, cleaning.variant, counts, masked=masked)["peak_MiB"]
+        found = memory_estimate(
+            plan,
+            cleaning.variant,
+            counts,
+            masked=self.mask is not None,
+            rule=cleaning.smoothing_rule,
+        )
+        return float(found["peak_MiB"])
 
     def clean(
         self,

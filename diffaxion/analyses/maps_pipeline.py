@@ -190,13 +190,20 @@ def plan_maps(
     plan = cleaner.plan_of(source)
     for label, one in sets.items():
         _check_set(plan, label, one)
+    memory, allowed = cleaner.memory_MiB(plan, sets) if check else 0.0, settings.cleaning.memory_GiB
+    if allowed is not None and memory > 1024.0 * allowed:
+        raise ConfigurationError(
+            f"cleaning.memory_GiB = {allowed:g}: the cleaning would need about "
+            f"{memory / 1024.0:.3g} GiB: choose the variant 'interpolated' or 'coarse', fewer sets "
+            "in cleaning.also, or a lower nside"
+        )
     return MapsPlan(
         settings,
         source,
         chosen,
         cleaner,
         sets,
-        cleaner.memory_MiB(plan, sets) if check else 0.0,
+        memory,
         _scale_lines(plan) if check else [],
     )
 

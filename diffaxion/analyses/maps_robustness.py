@@ -213,8 +213,11 @@ def make_suite(
     report = progress or (lambda step, done: None)
     chosen = geometry(settings, source)
     prepared = prepare_maps(settings, source, chosen, progress=report)
-    cleaner = Cleaner(settings, chosen)
-    measurer = make_measurer(settings, chosen, source.galaxies(chosen.nside))
+    galaxies = source.galaxies(chosen.nside)
+    cleaner = Cleaner(
+        settings, chosen, galaxies.temperature_mask if settings.cleaning.mask else None
+    )
+    measurer = make_measurer(settings, chosen, galaxies)
     return Suite(settings, source, chosen, prepared, cleaner, measurer, null, report)
 
 
@@ -284,7 +287,8 @@ def frequencies_test(suite: Suite) -> RobustnessTest:
         suite.report("frequencies", k / len(drop))
         kept = tuple(n for n in suite.prepared.names if n not in names)
         label = "without " + " and ".join(n.lstrip("0") for n in names) + " GHz"
-        one = suite.cleaner.clean(suite.prepared.select(kept), {label: suite.cleaner.fiducial_set})
+        cleaner = suite.cleaner.without(names)
+        one = cleaner.clean(suite.prepared.select(kept), {label: cleaner.fiducial_set})
         found[label] = suite.measure(one[label])
     return suite.test("frequencies", "Channels removed (S9)", found, "difference")
 
@@ -294,7 +298,7 @@ def beam_test(suite: Suite) -> RobustnessTest:
     suite.report("beam", 0.0)
     width = suite.chosen.common_fwhm_arcmin * suite.settings.robustness.beam_factor
     other = replace(suite.chosen, common_fwhm_arcmin=width)
-    cleaner = Cleaner(suite.settings, other)
+    cleaner = Cleaner(suite.settings, other, suite.cleaner.mask)
     label = f"{width:g} arcmin"
     one = cleaner.clean(suite.prepared, {label: cleaner.fiducial_set})
     title = f"Common beam of {width:g} instead of {suite.chosen.common_fwhm_arcmin:g} arcmin (S10)"

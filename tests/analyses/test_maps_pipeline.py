@@ -256,6 +256,7 @@ def test_more_components_than_channels_is_refused_before_any_work():
     [
         ({"cleaning": {"lmax": 95}}, ["lmax = 95", "3 nside - 1 = 95"]),
         ({"cleaning": {"peaks": [0, 30, 20, 93]}}, ["peaks", "increase"]),
+        ({"cleaning": {"memory_GiB": 0.01}}, ["memory_GiB = 0.01", "would need"]),
         ({"cleaning": {"nside": 64}}, ["nside = 64", "own resolution"]),
         ({"measurement": {"bin_width": 40}}, ["no bin of 40", "skip_bins = 2"]),
         ({"measurement": {"lmax": 40, "last_ell": 60}}, ["measurement.lmax = 40", "60"]),

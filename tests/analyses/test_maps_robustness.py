@@ -169,6 +169,18 @@ def test_record_has_both_vectors_difference_and_covariance(clean):
     np.testing.assert_allclose(row["difference_uK"], gap[record["first_bin_used"] :], rtol=1e-12)
 
 
+def test_the_suite_cleans_as_the_run_does():
+    """With the mask of the settings; lists of channels lose those that a variation removes."""
+    rows = [["030", "100", "217", "353", "545"]] * 6
+    given = models.settings(cleaning={"mask": True, "channels": rows, "also": {}})
+    source = SkyInput(models.sky())
+    suite = make_suite(given, source, null=False)
+    np.testing.assert_array_equal(suite.cleaner.mask, source.galaxies(32).temperature_mask)
+    left = suite.cleaner.without(["030"])
+    assert left.ilc().channels == (("100", "217", "353", "545"),) * 6
+    np.testing.assert_array_equal(left.mask, suite.cleaner.mask)
+
+
 def test_planted_skies_keep_channels_and_cleaning():
     given = models.settings(cleaning={"bias": 0.02, "peaks": [0, 10, 30, 93], "also": {}})
     found = planted_settings(given)
