@@ -27,6 +27,7 @@ _BAND = re.compile(
 _WHOLE = re.compile(
     r"(nu(\d{11})([AB])\d\d)_(?:(ex)\.(?:img|fits)|(cl)\.evt|sr\.(arf|rmf))(?:\.gz)?"
 )
+_SCIENCE = "01"
 _EXAMPLE = "nu40010005001A01_10to15keV_sk.img"
 
 
@@ -86,7 +87,10 @@ def _discover(folder: Path) -> dict[str, Any]:
             bands.setdefault(found[1], {}).setdefault(found[6], {})[band] = file.name
         elif found := _WHOLE.fullmatch(file.name):
             whole.setdefault(found[1], {})[found[4] or found[5] or found[6]] = file.name
-    stems = sorted({*bands, *(s for s, known in whole.items() if "cl" in known)})
+    # The processing leaves events of other modes (02 occultation, ..., 06 without star tracker)
+    # beside those of science, 01: they are taken only where images of theirs were made.
+    science = {s for s, known in whole.items() if "cl" in known and s.endswith(_SCIENCE)}
+    stems = sorted({*bands} | science)
     images = [kinds.get(kind, {}) for kinds in bands.values() for kind in ("sk", "bgd")]
     bins = sorted({band for found in images for band in found})
     if not stems or not bins:

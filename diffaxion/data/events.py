@@ -202,6 +202,8 @@ def _grid(table: FitsTable) -> tuple[tuple[float, float], SkyGrid]:
                 )
             header[f"{key}{axis}"] = value
         header[f"CRPIX{axis}"] = number_in(table.where, table.header, f"TCRPX{k}") - low + 1.0
+        if f"TCROT{k}" in table.header:
+            header[f"CROTA{axis}"] = table.header[f"TCROT{k}"]
         header[f"CUNIT{axis}"] = text_in(table.header, f"TCUNI{k}") or "deg"
     return (corner[0], corner[1]), grid_from_header(header, (sides[1], sides[0]), table.where)
 

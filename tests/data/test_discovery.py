@@ -48,6 +48,8 @@ def test_events_and_responses_are_recognised(folder):
     write_events(folder / "nu40010005001A01_cl.evt.gz", nustar.events())
     for module in "AB":
         (folder / f"nu40010005001{module}01_sr.arf").touch()
+    for mode in ("02", "06"):  # of the processing; nobody made images of them
+        (folder / f"nu40010005001A{mode}_cl.evt.gz").touch()
     first, second = observation_files(folder).exposures
     assert first.events.name == "nu40010005001A01_cl.evt.gz"
     assert first.counts == ()

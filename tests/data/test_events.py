@@ -62,6 +62,15 @@ def test_coordinates_are_those_of_the_columns(path):
     np.testing.assert_allclose(grid.world(x - 1.0, y - 1.0), wcs.all_pix2world(x, y, 1), atol=1e-9)
 
 
+def test_columns_may_be_turned(path):
+    change_header(path, "EVENTS", TCROT5=30.0)
+    want = nustar.events().grid
+    found = read_events(path).grid
+    # The angle that Greisen & Calabretta call CROTA2 turns the axes, the second towards east.
+    turn = np.array([[np.sqrt(3.0), -1.0], [1.0, np.sqrt(3.0)]]) / 2.0
+    np.testing.assert_allclose(found.cd_deg, turn @ want.cd_deg, rtol=1e-9, atol=1e-12)
+
+
 def test_another_grid_receives_events_by_position(path):
     """The same grid pointed elsewhere, by whole pixels: the image moves, nothing is lost inside."""
     found = read_events(path)
