@@ -20,6 +20,7 @@ from .healpix_fits import opened_fits
 BEAM_COLUMNS = ("TEMPERATURE", "T", "BL", "B_L", "BEAM", "INT_BEAM", "NOMINAL")
 """Columns that hold B_l, in order of preference."""
 
+_PLAIN = str.maketrans("", "", " []{}()")
 _GHZ = {
     "ghz": 1.0,
     "hz": 1e-9,
@@ -111,7 +112,7 @@ def read_rimo_passband(
 
 
 def _per_unit(text: str, where: str) -> float:
-    key = text.replace(" ", "").strip("[]").lower()
+    key = text.replace("**", "^").translate(_PLAIN).lower()
     if key not in _GHZ:
         found = f"unit {text!r}" if text else "no unit"
         raise DataError(f"{where}: WAVENUMBER has {found}; expected GHz or cm-1: give unit=")

@@ -74,6 +74,7 @@ def write_cleaned(
     Goldstein et al. 2024, arXiv:2409.10514.
     """
     history = [f"seed {record['seed']}", f"configuration {record['config_sha256']}"]
+    _drop_others(folder, "cleaned_*.fits", {f"cleaned_{label}.fits" for label in result.cleaned})
     for label, sky in result.cleaned.items():
         comment = result.nature or "cleaned map of screening, uK at 353 GHz"
         write_healpix_map(
@@ -90,6 +91,13 @@ def write_cleaned(
     if figures:
         for name, draw in cleaning_figures(result).items():
             atomic_write(folder / name, figure_bytes(draw))
+
+
+def _drop_others(folder: Path, pattern: str, kept: set[str]) -> None:
+    """Remove products of sets that a run with other settings left and this one does not make."""
+    for path in folder.glob(pattern):
+        if path.name not in kept:
+            path.unlink()
 
 
 def cleaning_figures(result: MapsResult) -> dict[str, Any]:
@@ -270,6 +278,8 @@ def write_measurement(
     ----------
     Goldstein et al. 2024, arXiv:2409.10514.
     """
+    names = {f"bandpowers_{label}.npz" for label in (*result.measured, "all_bins")}
+    _drop_others(folder, "bandpowers_*.npz", names)
     write_bandpowers(folder / "bandpowers.npz", result.bandpowers())
     write_bandpowers(folder / "bandpowers_all_bins.npz", result.bandpowers(all_bins=True))
     for label in result.measured:

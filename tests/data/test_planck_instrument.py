@@ -29,7 +29,11 @@ def rimo(path, unit, scale, name="BANDPASS_F100", column="WAVENUMBER"):
 
 @pytest.mark.parametrize(
     ("unit", "scale", "name"),
-    [("cm-1", 1e9 / C_CM_S, "BANDPASS_F100"), ("GHz", 1.0, "BANDPASS_100")],
+    [
+        ("cm-1", 1e9 / C_CM_S, "BANDPASS_F100"),
+        ("cm^{-1}", 1e9 / C_CM_S, "BANDPASS_F100"),
+        ("GHz", 1.0, "BANDPASS_100"),
+    ],
 )
 def test_passband_of_an_instrument_model(tmp_path, unit, scale, name):
     """Wavenumbers or frequencies; the row at 0 goes; usable as a passband."""
