@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 EXPOSURE_UNITS = ("s", "cm2 s")
 GAP_WARNING = 0.5
+# A region that sees less than this of the time holds no data; a map in ks or relative to 1 may.
+_LEAST_EXPOSED = 0.01
 _SHOWN = 5
 
 
@@ -118,6 +120,17 @@ def check_values(s: ImageStack) -> None:
             f"{s.source}: background is 0 in {impossible.sum()} pixels with counts, at "
             f"{_places(impossible)}: without signal their likelihood is zero; mask them or use a "
             "background that covers them"
+        )
+
+
+def check_seconds(says: str, top: float, exposure_s: float, most: float = 1.05) -> None:
+    """Refuse exposure maps that are said to be in seconds but cannot be, by their highest value."""
+    if not _LEAST_EXPOSED * exposure_s <= top <= most * exposure_s:
+        side = "more" if top > exposure_s else "much less"
+        raise DataError(
+            f"{says} and the exposure reaches {top:g}, {side} than EXPOSURE = {exposure_s:g} s of "
+            "the counts; expected seconds (neither divided by the time nor multiplied by an area): "
+            "correct the values, or set the unit to 'cm2 s'"
         )
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from ..errors import DataError, nearest_names
 from ..provenance import atomic_write
 from .image_stack import ImageStack
+from .image_stack_checks import check_seconds
 from .sky_grid import SkyGrid, grid_from_header
 
 BYTES_MAX = 2**31
@@ -138,7 +139,7 @@ def load_stack_file(path: str | Path, asimov: bool = False) -> ImageStack:
         extra["shift_arcsec"] = _real(path, arrays, "shift_arcsec")
     if "asimov" in arrays and arrays["asimov"].size == 1:
         asimov = asimov or bool(arrays["asimov"].reshape(-1)[0])
-    return ImageStack(
+    stack = ImageStack(
         **maps,
         low_keV=edges[:, 0],
         high_keV=edges[:, 1],
@@ -148,6 +149,12 @@ def load_stack_file(path: str | Path, asimov: bool = False) -> ImageStack:
         asimov=asimov,
         **extra,
     )
+    if stack.exposure_unit == "s":
+        tops = stack.exposure.max(axis=(0, 2, 3))
+        for top, time in zip(tops.tolist(), stack.exposure_s.tolist(), strict=True):
+            # Relative areas of modules may have been multiplied in.
+            check_seconds(f"{path}: exposure_unit is 's'", top, time, most=2.0)
+    return stack
 
 
 def _real(path: Path, arrays: dict[str, np.ndarray], key: str) -> np.ndarray:

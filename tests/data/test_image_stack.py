@@ -102,6 +102,10 @@ def test_a_minimal_archive_of_one_exposure(tmp_path):
     np.testing.assert_array_equal(found.counts[:, 0], want.counts[:, 0])
     assert found.grids[0].distance_pixels(want.grids[0]) < 1e-9
     np.testing.assert_array_equal(found.high_keV, [15.0, 20.0])
+    content = dict(np.load(tmp_path / "x.npz"))
+    np.savez(tmp_path / "x.npz", **content | {"exposure": 300.0 * content["exposure"]})
+    with pytest.raises(DataError, match=r"exposure_unit is 's' and the exposure reaches 9e\+06"):
+        read_image_stack(tmp_path / "x.npz")
 
 
 def test_events_instead_of_images(tmp_path):

@@ -41,8 +41,16 @@ def folder(tmp_path):
         ("sk", {"pixels": lambda x: x[None]}, "has no two-dimensional image"),
         ("ex", {"BUNIT": "ks"}, "BUNIT = 'ks'; expected an exposure in 's' or 'cm2 s'"),
         ("ex", {"pixels": lambda x: 0 * x}, "the exposure image is zero everywhere"),
-        ("ex", {"pixels": lambda x: 300.0 * x}, "BUNIT is 's' and the image reaches 9e+06, more"),
-        ("ex", {"pixels": lambda x: 1e-3 * x}, "BUNIT is 's' and the image reaches 30, much less"),
+        (
+            "ex",
+            {"pixels": lambda x: 300.0 * x},
+            "'s' and the exposure reaches 9e+06, more",
+        ),
+        (
+            "ex",
+            {"pixels": lambda x: 1e-3 * x},
+            "'s' and the exposure reaches 30, much less",
+        ),
         ("ex", {"OBS_ID": "40010005002"}, "of the counts '40010005001'"),
         ("ex", {"pixels": lambda x: -x}, "reaches -30000, expected values >= 0"),
         ("ex", {"pixels": lambda x: np.nan * x}, "values that are not finite"),
@@ -70,7 +78,7 @@ def test_units_of_exposures(folder):
     assert read_image_stack(folder).exposure_unit == "s"
     for path in folder.glob("*_ex.img"):
         nustar.change(path, pixels=lambda x: x * 300.0)
-    with pytest.raises(DataError, match="BUNIT is missing and the image reaches 9e"):
+    with pytest.raises(DataError, match="BUNIT is missing and the exposure reaches 9e"):
         read_image_stack(folder)
     for path in folder.glob("*_ex.img"):
         nustar.change(path, BUNIT="cm**2 s")
