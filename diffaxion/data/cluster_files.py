@@ -304,7 +304,7 @@ def load_cluster(name: str | Path) -> ClusterDescription:
     if not text.endswith(".toml"):
         return _bundled(text)
     try:
-        content = Path(text).read_text(encoding="utf-8")
+        content = Path(text).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{text}: cannot be read ({error}); expected a TOML file") from None
     return _parse(content, text)

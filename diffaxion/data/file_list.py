@@ -116,7 +116,7 @@ def read_file_list(path: str | Path) -> ObservationFiles:
     path = Path(path)
     path = path / FILE_LIST if path.is_dir() else path
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(
             f"{path}: cannot be read as a list of files ({error}); expected {FILE_LIST}, .npz or "

@@ -56,7 +56,7 @@ def read_flux_points(path: str | Path) -> FluxPoints:
     None: a file format.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"spectrum {path}: cannot be read ({error})") from None
     lines = [(k, x) for k, x in enumerate(text.splitlines(), 1) if x.strip() and x[0] != "#"]

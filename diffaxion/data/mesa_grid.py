@@ -75,7 +75,7 @@ def _discover(folder: Path) -> list[Path]:
 def _read_index(path: Path) -> list[tuple[str, dict[str, float]]]:
     """Runs of an index with their numbers; empty cells are left out."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None
     rows = [(n, r) for n, r in enumerate(csv.reader(lines), 1) if r and not r[0].startswith("#")]

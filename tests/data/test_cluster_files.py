@@ -100,6 +100,8 @@ def test_a_copy_can_be_edited(tmp_path):
     path = write(tmp_path, "longitude_deg = 0.164\nlatitude_deg = -0.061\n", "")
     facts = load_cluster(path)
     assert facts.origin == str(path)
+    path.write_text(path.read_text(), encoding="utf-8-sig")  # as some editors save
+    assert load_cluster(path) == facts
     np.testing.assert_allclose(facts.galactic_deg(), (0.1604, -0.0591), atol=1e-4)
 
 

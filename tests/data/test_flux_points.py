@@ -20,6 +20,9 @@ def test_reads_bins_and_rates(tmp_path):
     np.testing.assert_array_equal(got.low_keV, [10.0, 15.0])
     np.testing.assert_array_equal(got.high_keV, [15.0, 20.0])
     np.testing.assert_array_equal(got.flux, [0.1, -0.2])
+    marked = tmp_path / "marked.csv"
+    marked.write_text(HEADER[8:] + "12.5,2.5,0.1,1.0\n", encoding="utf-8-sig")
+    assert read_flux_points(marked).flux == 0.1
 
 
 @pytest.mark.parametrize(
