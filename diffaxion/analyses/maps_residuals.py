@@ -180,16 +180,16 @@ def cib_cross(prepared: PreparedMaps, cleaner: Cleaner, measurer: Measurer) -> C
     slope = choices.cross_slope
     if choices.cross_uK is not None:
         return CrossPower(choices.cross_uK, slope, _PIVOT, 0.0, "given")
-    # The last channel by default, where the CIB is brightest.
-    name = prepared.names[-1] if choices.channel is None else choices.channel
+    responses = cleaner.responses(prepared.names, {})["cib"]
+    # By default the channel where the CIB is brightest.
+    name = choices.channel or prepared.names[int(np.argmax(responses))]
     k = prepared.names.index(name)
     lmax = measurer.chosen.measured_lmax
     transfer = prepared.beams[k] * (1.0 if prepared.windows is None else prepared.windows[k])
     alm = resize_alm(prepared.alms[k], lmax)
     values = measurer.transforms.synthesis(alm, measurer.chosen.nside) / K_PER_UK
     found = measurer.measure_with(values, transfer_T=transfer)
-    response = cleaner.responses((name,), {})["cib"][0]
-    use = measurer.use
+    response, use = responses[k], measurer.use
     shape = (found.bins.centres()[use] / _PIVOT) ** slope
     y, covariance = found.cl_Tg_uK[use] / response, found.cov_uK2[use, use] / response**2
     weight = np.linalg.solve(covariance, shape)

@@ -10,9 +10,10 @@ import pytest
 from diffaxion.analyses.maps_clean import Deprojected, make_set, response_key
 from diffaxion.analyses.maps_config import load_maps_configuration
 from diffaxion.analyses.maps_input import FileInput, SkyInput, maps_input, split_name
+from diffaxion.analyses.maps_measure import make_measurer
 from diffaxion.analyses.maps_pipeline import FIDUCIAL, maps_summary, plan_maps, run_maps
 from diffaxion.analyses.maps_prepare import default_peaks, geometry, prepare_maps
-from diffaxion.analyses.maps_residuals import CrossPower, residual_bandpowers
+from diffaxion.analyses.maps_residuals import CrossPower, cib_cross, residual_bandpowers
 from diffaxion.analyses.maps_simulation import cib_cross_uK, simulated_sky, write_sky
 from diffaxion.analyses.maps_stages import stage_done, write_stage
 from diffaxion.analyses.screening_data import file_data
@@ -232,6 +233,24 @@ def test_residual_templates_against_the_weights_themselves():
         )
         # At the fiducial spectrum nothing is left; here something is.
         assert np.abs(exact).max() > 0.0
+
+
+def test_cross_spectrum_of_the_cib_is_measured_where_it_is_brightest():
+    """Without the Galaxy: what was put in, from 545 GHz, wherever that stands in the list."""
+    names = ["545", "030", "100", "143", "217", "353"]
+    given = models.settings(
+        simulation={"components": ["cmb", "tsz", "cib", "noise"], "sources": 0},
+        channels={"names": names},
+    )
+    plan = plan_maps(given)
+    prepared = prepare_maps(given, plan.source, plan.chosen)
+    measurer = make_measurer(given, plan.chosen, plan.source.galaxies(models.NSIDE))
+    found = cib_cross(prepared, replace(plan.cleaner, settings=given), measurer)
+    assert found.origin == "545 GHz"
+    real = cib_cross_uK(plan.source.sky)
+    assert found.error_uK < 0.1 * real
+    # A power law stands for a spectrum that is one to a few per cent.
+    assert abs(found.amplitude_uK - real) < 4.0 * found.error_uK
 
 
 def _alternatives(result):
