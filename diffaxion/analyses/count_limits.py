@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..inference.counts import counts_curve
-from ..inference.limits import Q_95, LimitResult, LimitStatus
+from ..inference.limits import Q_95, LimitResult, LimitStatus, power_constrained
 from ..inference.profile import ProfileResult
 from ..likelihoods.poisson import TemplatePoisson
 from ..likelihoods.poisson_merge import merge_empty, merge_similar
@@ -194,10 +195,18 @@ def count_profiles(
         groups[JOINT] = list(range(len(images)))
     profiles = []
     for name, members in groups.items():
-        likelihood, expected = _together([images[k][1] for k in members])
+        points = [images[k][1] for k in members]
+        likelihood, expected = _together(points)
         rows = [jnp.concatenate([per_probe[k][w] for k in members], axis=1) for w in range(widths)]
         found = tuple(
-            counts_curve(likelihood, r, q_threshold=q_threshold, bands=bands, expected=expected)
+            _at_edges(
+                counts_curve(
+                    likelihood, r, q_threshold=q_threshold, bands=bands, expected=expected
+                ),
+                points,
+                r,
+                q_threshold,
+            )
             for r in rows
         )
         profiles.append(CountProfile(name, tuple(members), found, np.asarray(rows[widths // 2])))
@@ -271,6 +280,66 @@ def _together(points: Sequence[TemplatePoisson]) -> tuple[PackedPoisson, PackedP
     groups = [merge_similar(p) if p.size > _MANY else p for p in points]
     ideal = TemplatePoisson.together(groups)
     return pack_pixels(full, multiple=_BLOCKS), pack_pixels(ideal, multiple=_BLOCKS)
+
+
+def _at_edges(
+    result: ProfileResult,
+    points: Sequence[TemplatePoisson],
+    responses: jax.Array,
+    q_threshold: float = Q_95,
+) -> ProfileResult:
+    """Fits that the edge of the domain stopped, replaced by those of the profile along the edge.
+
+    In sparse images an empty pixel may hold the best fit at mu = 0, where Newton steps in strength
+    and backgrounds come to rest too early. The profile over the backgrounds is concave up to the
+    edge and along it: its maximum and its crossing are found by bisection. The status stays
+    AT_BOUNDARY where the maximum lies at the edge.
+    """
+    stopped = np.flatnonzero(np.asarray(result.limit.status) == int(LimitStatus.AT_BOUNDARY))
+    if stopped.size == 0:
+        return result
+    together = _rounded(TemplatePoisson.together([*map(merge_empty, points)]))
+    limit, best, crossing = result.limit, np.array(result.best), np.array(result.crossing)
+    names = ("a_hat", "sigma", "a_95", "ts", "status")
+    values = {name: np.array(getattr(limit, name)) for name in names}
+    for k in stopped:
+        r = np.asarray(responses[k])
+        seen = np.flatnonzero(r > 0.0)
+        unit = 1.0 / r.sum()
+        some = jax.tree.map(lambda x, rows=seen: x[rows], together)
+        # Strengths in which all rows together have one count.
+        shares, drop = jnp.asarray(unit * r[seen]), jnp.asarray(0.5 * q_threshold)
+        a_hat, sigma, a_95, ts, held, *scales = (
+            np.asarray(x) for x in _along_edge(some, shares, drop)
+        )
+        status = LimitStatus.OK if a_95 > 0.0 else LimitStatus.NEGATIVE_LIMIT
+        status = LimitStatus.AT_BOUNDARY if held else status
+        found = (unit * a_hat, unit * sigma, unit * a_95, ts, int(status))
+        for name, value in zip(names, found, strict=True):
+            values[name][k] = value
+        best[k, 0], crossing[k, 0] = unit * a_hat, unit * a_95
+        best[k, 1 + seen], crossing[k, 1 + seen] = scales
+    moved = {name: jnp.asarray(v) for name, v in values.items()}
+    moved["z_local"] = jnp.sqrt(moved["ts"])
+    moved["pcl"] = power_constrained(moved["a_95"], limit.minus1)
+    return replace(
+        result,
+        limit=replace(limit, **moved),
+        best=jnp.asarray(best),
+        crossing=jnp.asarray(crossing),
+    )
+
+
+@eqx.filter_jit
+def _along_edge(rows: TemplatePoisson, shares: jax.Array, drop: jax.Array) -> tuple:
+    """Maximum, error, crossing, test statistic, whether at the edge, and backgrounds of both."""
+    found = joint_flux_points(rows, shares[:, None], drop)
+    best = found.signal[0]
+    end = best + found.plus[0]
+    rise = rows.log_profile(shares * best) - rows.log_profile(0.0 * shares)
+    ts = jnp.where(best > 0.0, jnp.maximum(2.0 * rise, 0.0), 0.0)
+    scales = found.background[:, 0], rows.profile(shares * end).background
+    return best, found.sigma[0], end, ts, found.at_boundary[0], *scales
 
 
 def _rounded(points: TemplatePoisson) -> TemplatePoisson:

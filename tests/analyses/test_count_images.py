@@ -8,16 +8,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import optimize
+from scipy.special import xlogy
 
 from diffaxion.analyses import Analysis, build_probe, coupling_moments
 from diffaxion.analyses.count_images import build_counts, count_images, world_with_images
-from diffaxion.analyses.count_limits import count_flux, count_limits
+from diffaxion.analyses.count_limits import _at_edges, count_flux, count_limits
 from diffaxion.analyses.count_points import strength_moments
 from diffaxion.analyses.information import fisher_matrix
 from diffaxion.environments.galaxy import uniform_fractions
 from diffaxion.errors import ConfigurationError, DataError
 from diffaxion.inference import strength_sigma
 from diffaxion.inference.counts import counts_curve
+from diffaxion.inference.limits import Q_95, LimitResult, LimitStatus
+from diffaxion.inference.profile import ProfileResult
 from diffaxion.likelihoods import TemplatePoisson
 from diffaxion.observables.xray import Pointing
 from tests import count_models as cm
@@ -331,3 +335,48 @@ def test_posterior_by_nuts_against_quadrature(apart):
     # About 300 effective draws: three standard errors.
     assert abs(draws.mean() - np.sum(u * weight) / weight.sum()) < 0.15 * draws.std()
     np.testing.assert_allclose(np.quantile(draws, 0.95), np.interp(0.95, mass, u), rtol=0.1)
+
+
+def test_fits_at_the_edge_of_the_domain_against_scipy():
+    """Sparse images: one without counts, whose profile bends at 0, and one held at mu = 0."""
+    x = np.linspace(-2.0, 2.0, 30)
+    t = np.exp(-0.5 * (x / 0.4) ** 2)
+    t = np.tile(0.9 * t / t.sum(), (2, 1))
+    b = np.array([[0.02], [0.1]]) * np.ones_like(t)
+    r = np.array([3.0, 2.0])
+    counts = np.stack([[np.zeros(30), np.abs(x) < 0.1], [np.abs(x) > 1.7, np.abs(x) > 1.6]])
+    none = jnp.zeros(1)
+    names = [f for f in LimitResult.__dataclass_fields__ if f != "status"]
+    stopped = jnp.full(1, int(LimitStatus.AT_BOUNDARY))
+    limit = LimitResult(**dict.fromkeys(names, none), status=stopped)
+    point = jnp.zeros((1, 3))
+    bare = ProfileResult(limit, *[point] * 4, *[none] * 5)
+
+    def height(a, c):
+        """The profile over both backgrounds, by bounded search."""
+        total = 0.0
+        for s, ck, tk, bk in zip(a * r, c, t, b, strict=True):
+            edge = max(0.0, np.max(-s * tk / bk)) * (1.0 + 1e-14) + 1e-12
+            ends = (edge, edge + ck.sum() / bk.sum() + 1e-9)
+
+            def low(scale, s=s, ck=ck, tk=tk, bk=bk):
+                mu = s * tk + scale * bk
+                return float(np.sum(mu - xlogy(ck, mu)))
+
+            found = optimize.minimize_scalar(
+                low, bounds=ends, method="bounded", options={"xatol": 1e-12}
+            )
+            total -= min(found.fun, low(ends[0]))
+        return total
+
+    for c in counts.astype(float):
+        found = _at_edges(bare, [TemplatePoisson(c, t, b)], jnp.asarray(r)[None])
+        best, end = float(found.limit.a_hat[0]), float(found.limit.a_95[0])
+        peak = height(best, c)
+        assert all(height(best + d, c) <= peak + 1e-9 for d in (-0.1, -0.01, 0.01, 0.1))
+        np.testing.assert_allclose(2.0 * (peak - height(end, c)), Q_95, atol=1e-6)
+        ts = 2.0 * (peak - height(0.0, c)) if best > 0.0 else 0.0
+        np.testing.assert_allclose(found.limit.ts[0], ts, atol=1e-6)
+        held = found.limit.status[0] == int(LimitStatus.AT_BOUNDARY)
+        assert held == (best < 0.0)
+        np.testing.assert_allclose(found.best[0, 0], best)

@@ -316,6 +316,17 @@ def test_flux_point_of_an_empty_bin(small):
     np.testing.assert_allclose(point.minus[1], 0.5 / slope, rtol=1e-10)
 
 
+def test_no_negative_signal_without_background_under_it(small):
+    bare = small.background_template.at[:, 15].set(0.0)
+    counts = small.counts.at[:, 15].set(0.0)
+    found = flux_points(TemplatePoisson(counts, small.signal_template, bare))
+    assert np.all(found.signal >= 0.0)
+    assert np.all((found.minus >= 0.0) & (found.minus <= found.signal))
+    assert found.at_boundary.tolist() == (found.signal == 0.0).tolist()
+    assert np.any(found.at_boundary)
+    assert np.all((found.plus > 0.0) & np.isfinite(found.plus))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
