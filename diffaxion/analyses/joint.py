@@ -30,14 +30,14 @@ from .impacts import ImpactRow, run_impacts
 from .joint_model import Recipe, joint_recipe, joint_world
 from .joint_posterior import PosteriorRun, Progress, run_posterior
 from .limit_curves import MassScan, limit_curves
-from .marginal import MarginalLimit, limits_of_masses
+from .marginal import MarginalLimit, limits_of_masses, normal_points
 from .moments import CouplingMoments, moments_at_masses
 from .profile_nuisances import profile_over_nuisances, scan_points
 from .recast_probe import RecastProbe, recast_probe
 from .star_clusters import FluxSpectrum, build_probes
 
-# Draws of the nuisances from their priors that serve the Bayesian limits of all masses.
-_PRIOR_DRAWS = 1000
+# Points of the nuisances' priors that serve the Bayesian limits of all masses.
+_PRIOR_POINTS = 2048
 _XRAY_MASS_EV = 3e-12
 
 
@@ -367,11 +367,10 @@ def anchored_variants(recipe: Recipe) -> dict[str, list[NuisanceCurve]]:
 def _all_moments(
     configuration: Configuration, data: AnalysisData, masses: np.ndarray
 ) -> tuple[CouplingMoments, CouplingMoments]:
-    """Moments at the scan of the profiles and at draws of the priors, shape (masses, points)."""
+    """Moments at the scan of the profiles and at points of the priors, shape (masses, points)."""
     key = jax.random.fold_in(jax.random.key(configuration.seed), 2)
-    draws = np.asarray(jax.random.normal(key, (_PRIOR_DRAWS, data.bindings.size)))
     scan = scan_points(data)
-    z = np.concatenate([scan, draws])
+    z = np.concatenate([scan, normal_points(_PRIOR_POINTS, data.bindings.size, key)])
     found = moments_at_masses(data, np.tile(z, (masses.size, 1)), np.repeat(masses, len(z)))
     rows = [x.reshape(masses.size, len(z)) for x in found]
     parts = ([x[:, : len(scan)] for x in rows], [x[:, len(scan) :] for x in rows])
