@@ -44,7 +44,7 @@ def run_rows(folder: str | Path) -> list[Row]:
     Returns
     -------
     list of Row
-        Quantiles of g/g95(m) in bins of mass, dimensionless, shape ().
+        Shares of draws with g < g95(m), by bins of mass and of all, dimensionless, shape ().
 
     Raises
     ------
