@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -37,6 +38,8 @@ from .xray_responses import StackResponse, stack_responses
 ROI_ARCMIN = 2.0
 # No cluster and no field of view is as wide as this.
 _STARS_ARCMIN = 60.0
+# Light beyond the end of a PSF that is worth a warning.
+_BEYOND = 0.03
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,7 @@ def read_observation(
     files = None if single else observation_files(path)
     facts = load_cluster(cluster) if cluster is not None else _named_target(path, files)
     region = _region(facts, files, radius_arcmin)
+    _warn_elsewhere(facts, region, path)
     exclude: list[Place] = []
     if masked:
         known = facts.nustar.masks if facts.nustar else []
@@ -243,6 +247,18 @@ def _region(
     if files is not None and files.target is not None:
         region = files.target
     return region if radius_arcmin is None else (region[0], region[1], float(radius_arcmin))
+
+
+def _warn_elsewhere(facts: ClusterDescription, region: Place, path: Path) -> None:
+    """Warn of a region that does not hold the centre of its target."""
+    away = separation_arcmin((facts.position.ra, facts.position.dec), region[:2])
+    if away > max(region[2], ROI_ARCMIN):
+        warnings.warn(
+            f"{path}: the region of interest is {away:.3g} arcmin from {facts.label}, whose sight "
+            "line and luminosity are used; is the target another?",
+            DiffaxionWarning,
+            stacklevel=3,
+        )
 
 
 def _places(masks: Sequence) -> list[Place]:
@@ -360,9 +376,23 @@ def read_psf_model(path: str | Path | None) -> tuple[PointSpread, str]:
         found = nustar_psf()
         return found, f"two components, {found.label}"
     given = read_psf(path)
+    made: PointSpread
     if given.radius_arcsec is not None:
-        return radial_psf(given.radius_arcsec, given.density, source=given.source), given.source
-    return image_psf(given.density, given.pixel_arcsec, source=given.source), given.source
+        made = radial_psf(given.radius_arcsec, given.density, source=given.source)
+        end = float(given.radius_arcsec[-1])
+    else:
+        made = image_psf(given.density, given.pixel_arcsec, source=given.source)
+        end = 0.5 * (min(given.density.shape) - 1) * given.pixel_arcsec
+    # Of a profile that falls as r^-3.6, about as much lies beyond as the edge times its disc.
+    beyond = float(made.density(jnp.asarray(end), jnp.zeros(()))) * np.pi * end**2
+    if beyond > _BEYOND:
+        warnings.warn(
+            f"{given.source}: ends {end:.3g} arcsec from the source, where the PSF has not faded: "
+            f"some {beyond:.0%} of the light may lie beyond and is taken to be inside; extend it",
+            DiffaxionWarning,
+            stacklevel=3,
+        )
+    return made, given.source
 
 
 def published_curve(one: Observation) -> np.ndarray:

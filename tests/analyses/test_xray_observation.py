@@ -135,7 +135,8 @@ def test_targets_come_from_the_list_or_the_caller(folder):
     change(folder, 'name = "quintuplet"', 'name = "mine"')
     with pytest.raises(ConfigurationError, match="'mine' is not bundled; give one of quintuplet"):
         read_observation(folder)
-    assert read_observation(folder, cluster="arches").target == "arches"
+    with pytest.warns(DiffaxionWarning, match="is 5.14 arcmin from Arches"):
+        assert read_observation(folder, cluster="arches").target == "arches"
     text = cluster_text("quintuplet").replace('name = "quintuplet"', 'name = "mine"')
     (folder / "mine.toml").write_text(text)
     change(folder, "[target]\n", '[target]\ncluster = "mine.toml"\n')

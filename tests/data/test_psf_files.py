@@ -35,6 +35,14 @@ def test_a_table_is_a_psf(table):
         assert share == pytest.approx(float(expected.enclosed(radius)) / inside, rel=2e-3)
 
 
+def test_a_table_that_ends_early_is_worth_a_warning(table):
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join(lines[: 2 + 121]))
+    # In truth 8.2 per cent are beyond 120 arcsec.
+    with pytest.warns(DiffaxionWarning, match=r"ends 120 arcsec .*some 7% of the light"):
+        read_psf_model(table)
+
+
 def test_an_image_is_a_psf(tmp_path):
     y, x = np.indices((201, 201)) - 100.0
     values = np.asarray(nustar_psf().density(3.0 * x, 3.0 * y))
