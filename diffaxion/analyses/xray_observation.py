@@ -22,7 +22,6 @@ from ..data.file_list import ObservationFiles, Place
 from ..data.image_stack import ImageStack
 from ..data.observation import read_image_stack
 from ..data.psf_files import read_psf
-from ..data.sky_position import separation_arcmin
 from ..data.stack_files import HDF5, NPZ
 from ..data.star_list import read_star_list
 from ..environments.stars.star_field import StarField, central_stars, star_field
@@ -33,11 +32,9 @@ from ..observables.xray.psf import PointSpread, image_psf, nustar_psf, radial_ps
 from .count_images import Grouping, build_counts, count_images
 from .count_limits import Images
 from .star_clusters import FluxSpectrum, published_spectrum
+from .xray_places import ROI_ARCMIN, check_stars, warn_elsewhere
 from .xray_responses import StackResponse, stack_responses
 
-ROI_ARCMIN = 2.0
-# No cluster and no field of view is as wide as this.
-_STARS_ARCMIN = 60.0
 # Light beyond the end of a PSF that is worth a warning.
 _BEYOND = 0.03
 
@@ -189,7 +186,7 @@ def read_observation(
     files = None if single else observation_files(path)
     facts = load_cluster(cluster) if cluster is not None else _named_target(path, files)
     region = _region(facts, files, radius_arcmin)
-    _warn_elsewhere(facts, region, path)
+    warn_elsewhere(facts, region, path)
     exclude: list[Place] = []
     if masked:
         known = facts.nustar.masks if facts.nustar else []
@@ -249,18 +246,6 @@ def _region(
     return region if radius_arcmin is None else (region[0], region[1], float(radius_arcmin))
 
 
-def _warn_elsewhere(facts: ClusterDescription, region: Place, path: Path) -> None:
-    """Warn of a region that does not hold the centre of its target."""
-    away = separation_arcmin((facts.position.ra, facts.position.dec), region[:2])
-    if away > max(region[2], ROI_ARCMIN):
-        warnings.warn(
-            f"{path}: the region of interest is {away:.3g} arcmin from {facts.label}, whose sight "
-            "line and luminosity are used; is the target another?",
-            DiffaxionWarning,
-            stacklevel=3,
-        )
-
-
 def _places(masks: Sequence) -> list[Place]:
     return [(m.ra, m.dec, m.radius_arcmin) for m in masks]
 
@@ -298,54 +283,6 @@ def _stars(facts: ClusterDescription, path: str | Path | None) -> StarField:
         return central_stars(facts.position.ra, facts.position.dec, facts.label)
     rows = read_star_list(path)
     return star_field(rows.ra_deg, rows.dec_deg, rows.weight, f"star list {Path(path).name}")
-
-
-def check_stars(stars: StarField, ra_deg: float, dec_deg: float, radius_arcmin: float) -> None:
-    """Refuse stars that are not near a region, and warn where most of their light is outside.
-
-    Parameters
-    ----------
-    stars : StarField
-        Stars [deg].
-    ra_deg, dec_deg : float
-        Centre of the region [deg].
-    radius_arcmin : float
-        Its radius [arcmin].
-
-    Returns
-    -------
-    None
-        Nothing; stars of the region pass.
-
-    Raises
-    ------
-    DataError
-        If a star of weight is more than a degree away.
-
-    References
-    ----------
-    None: a validation.
-    """
-    places = list(zip(np.asarray(stars.ra_deg).tolist(), np.asarray(stars.dec_deg).tolist()))
-    share = np.asarray(stars.shares()).reshape(-1, len(places)).mean(axis=0)
-    away = np.array([separation_arcmin((ra_deg, dec_deg), place) for place in places])
-    where = f"the centre of the region (RA {ra_deg:.5f}, Dec {dec_deg:.5f} deg)"
-    far = (away > _STARS_ARCMIN) & (share > 0.0)
-    if far.any():
-        k = int(np.argmax(far))
-        raise DataError(
-            f"{stars.label}: {far.sum()} of {far.size} stars are more than 1 deg from {where}, the "
-            f"first at RA {places[k][0]:g}, Dec {places[k][1]:g} deg; is ra_deg in hours, a sign "
-            "lost, or the list that of another target?"
-        )
-    inside = float(share[away <= radius_arcmin].sum())
-    if inside < 0.5:
-        warnings.warn(
-            f"{stars.label}: stars with {1.0 - inside:.0%} of the weight are more than "
-            f"{radius_arcmin:g} arcmin from {where}; is the list that of this target?",
-            DiffaxionWarning,
-            stacklevel=3,
-        )
 
 
 def read_psf_model(path: str | Path | None) -> tuple[PointSpread, str]:

@@ -35,7 +35,7 @@ from .joint_model import joint_world
 from .limit_curves import response_curve
 from .star_clusters import INSTRUMENT, FluxSpectrum, build_probe
 from .xray_background import star_shares
-from .xray_observation import ROI_ARCMIN, check_stars
+from .xray_places import ROI_ARCMIN, check_stars
 from .xray_plan import SimulationPlan, expected_background
 
 
