@@ -262,7 +262,7 @@ def uniform_g_draws(
 
 
 def normal_points(count: int, size: int, key: Array) -> np.ndarray:
-    """Standard normals that fill their space evenly: Sobol points with one random shift.
+    """Standard normals that fill their space evenly: scrambled Sobol points.
 
     Averages over them converge nearly like 1/d, where those over random draws do like d^(-1/2).
 
@@ -273,7 +273,7 @@ def normal_points(count: int, size: int, key: Array) -> np.ndarray:
     size : int
         Number of coordinates.
     key : PRNG key
-        Randomness of the shift.
+        Randomness of the scrambling.
 
     Returns
     -------
@@ -282,8 +282,8 @@ def normal_points(count: int, size: int, key: Array) -> np.ndarray:
 
     References
     ----------
-    Sobol 1967, USSR Comput. Math. Math. Phys. 7, 86; Cranley & Patterson 1976, SIAM J. Numer.
-    Anal. 13, 904 (shift).
+    Sobol 1967, USSR Comput. Math. Math. Phys. 7, 86; Matousek 1998, J. Complexity 14, 527
+    (scrambling).
     """
     from scipy.special import ndtri
     from scipy.stats import qmc
@@ -291,10 +291,10 @@ def normal_points(count: int, size: int, key: Array) -> np.ndarray:
     exponent = max(0, (count - 1).bit_length())
     if size == 0:
         return np.zeros((2**exponent, 0))
-    even = qmc.Sobol(size, scramble=False).random_base2(exponent)
-    shifted = (even + np.asarray(jax.random.uniform(key, (size,)))) % 1.0
+    seed = np.random.default_rng(np.asarray(jax.random.bits(key, (4,))).tolist())
+    points = qmc.Sobol(size, seed=seed).random_base2(exponent)
     # A point at 0 would lie at minus infinity.
-    return ndtri(np.maximum(shifted, 1e-15))
+    return ndtri(np.maximum(points, 1e-15))
 
 
 def bayes_over_masses(
@@ -317,7 +317,7 @@ def bayes_over_masses(
     m_a_eV : array, shape (k,)
         Masses [eV].
     key : PRNG key
-        Shift of the points, which are common to all masses.
+        Randomness of the points, which are common to all masses.
     u_max : float
         End of the prior in u = (g/1e-12 GeV^-1)^2.
     level : float
