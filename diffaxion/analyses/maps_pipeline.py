@@ -131,10 +131,18 @@ class MapsResult:
             residual_sigma=self.residuals.sigma,
         )
 
+    @property
+    def preserve(self) -> str:
+        """Component that the map keeps: ``screening`` by axions, or ``dark-photon``."""
+        return self.plan.settings.cleaning.preserve
+
     def injected(self) -> np.ndarray | None:
-        """Bandpowers expected of a simulated sky (b,) [uK]; None for maps on disk."""
+        """Bandpowers expected of a simulated sky (b,) [uK]; None for maps on disk.
+
+        None, too, for maps of dark photons: what is put in is screening by axions.
+        """
         source = self.plan.source
-        if not isinstance(source, SkyInput):
+        if not isinstance(source, SkyInput) or self.preserve != "screening":
             return None
         spectra, found = source.sky.spectra, self.measured[FIDUCIAL]
         if "screening" not in spectra.names:
@@ -336,6 +344,7 @@ def maps_summary(result: MapsResult) -> dict[str, Any]:
         }
     summary: dict[str, Any] = {
         "nature": result.nature,
+        "preserve": result.preserve,
         "channels": list(plan.source.names),
         "nside": chosen.nside,
         "lmax": chosen.lmax,

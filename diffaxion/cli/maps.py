@@ -242,6 +242,7 @@ def _print_summary(summary: dict[str, Any], folder: Path, as_json: bool) -> None
             f"against what was put in: chi^2 {test['chi2']:.4g} for {test['dof']}, probability of "
             f"more {test['pte']:.3g}"
         )
-    typer.echo(
-        f"results in {folder}; limits: diffaxion limit screening --data {folder}/bandpowers.npz"
-    )
+    hint = f"limits: diffaxion limit screening --data {folder}/bandpowers.npz"
+    if summary["preserve"] == "dark-photon":
+        hint = "its bandpowers are of dark photons: limit screening would take them for axions"
+    typer.echo(f"results in {folder}; {hint}")

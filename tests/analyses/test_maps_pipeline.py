@@ -58,6 +58,10 @@ def test_summary_and_lines_say_what_it_is():
     result = models.result()
     summary = maps_summary(result)
     assert "simulated" in summary["nature"]
+    assert summary["preserve"] == "screening"
+    # What is put into a simulated sky is no signal of dark photons.
+    dark = replace(result.plan, settings=models.settings(cleaning={"preserve": "dark-photon"}))
+    assert replace(result, plan=dark).injected() is None
     assert summary["sets"][FIDUCIAL]["deprojected"] == ["tsz", "cib", "cib-dbeta"]
     assert summary["injected"]["test"]["dof"] == result.measurer.bins.size - 2
     assert set(summary["residuals"]["names"]) == {"cib_temperature", "cib_beta"}
