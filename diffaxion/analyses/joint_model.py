@@ -22,7 +22,7 @@ from .recast_surrogate import SurrogateProbe, build_surrogate
 from .residual_foregrounds import residual_leaves
 from .screening import screening_world
 from .screening_run import screening_data
-from .star_clusters import FluxSpectrum, build_probe, build_world
+from .star_clusters import FluxSpectrum, build_probe, build_world, check_shape
 
 CmbProbe = RecastProbe | BandpowerProbe
 
@@ -151,6 +151,7 @@ class Recipe:
         probes: list[Any] = []
         points: list[Any] = [s.points for s in self.spectra]
         for spectrum in self.spectra:
+            check_shape(world.clusters[spectrum.target], signal)
             probes.append(build_probe(spectrum, world, signal, *grids(spectrum)))
         for one, instrument in self.images:
             probe, counts = one.counts(world, instrument, signal, *grids(one.outline))

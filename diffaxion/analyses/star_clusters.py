@@ -294,8 +294,7 @@ def build_probe(
     Raises
     ------
     ConfigurationError
-        If the mode is ``ensemble`` and the cluster has no spectrum of its own stars, or
-        ``anchored`` and it has neither WC nor WN stars, whose spectrum that is.
+        If the mode is ``ensemble`` and the cluster has no spectrum of its own stars.
     ValidityError
         If a bin leaves the effective area (or the energies of the ensemble) in the modes
         ``anchored`` and ``ensemble``, or the photoelectric table where there is a hydrogen column.
@@ -312,12 +311,6 @@ def build_probe(
         raise ConfigurationError(
             f"signal 'ensemble': {spectrum.target} has no spectrum of its own stars; set "
             "model.signal = 'ensemble' before the world is built"
-        )
-    if signal == "anchored" and not np.any(world.clusters[spectrum.target].class_counts > 0.0):
-        raise ConfigurationError(
-            f"signal 'anchored': {spectrum.target} counts no WC or WN star, whose spectrum gives "
-            "the shape of the signal; add them to counts in [stars] of its description, or use "
-            "--signal ensemble"
         )
     if drawn:
         reach = (max(reach[0], own.range_keV[0]), min(reach[1], own.range_keV[1]))
@@ -338,6 +331,38 @@ def build_probe(
         absorbed,
         drawn,
     )
+
+
+def check_shape(source: Cluster, signal: str) -> None:
+    """Refuse a mode whose spectrum is zero: ``anchored`` is that of WC and WN stars.
+
+    Parameters
+    ----------
+    source : Cluster
+        Target.
+    signal : str
+        ``published``, ``anchored`` or ``ensemble``.
+
+    Returns
+    -------
+    None
+        Nothing; usable targets pass.
+
+    Raises
+    ------
+    ConfigurationError
+        If the target counts no such star.
+
+    References
+    ----------
+    Dessert, Foster & Safdi 2020, arXiv:2008.03305.
+    """
+    if signal == "anchored" and not np.any(np.asarray(source.class_counts) > 0.0):
+        raise ConfigurationError(
+            f"signal 'anchored': {source.name} counts no WC or WN star, whose spectrum gives the "
+            "shape of the signal; add them to counts in [stars] of its description, or use "
+            "--signal ensemble"
+        )
 
 
 def build_probes(
@@ -369,7 +394,8 @@ def build_probes(
     Raises
     ------
     ConfigurationError
-        If a target has no published spectrum.
+        If a target has no published spectrum, or counts no star of the classes that the mode
+        ``anchored`` takes its shape from.
 
     References
     ----------
@@ -379,5 +405,7 @@ def build_probes(
     numerics = configuration.numerics
     fractions = uniform_fractions(numerics.nodes)
     mode = signal or configuration.model.signal
+    for spectrum in spectra:
+        check_shape(world.clusters[spectrum.target], mode)
     probes = [build_probe(s, world, mode, fractions, numerics.energies_per_bin) for s in spectra]
     return probes, spectra

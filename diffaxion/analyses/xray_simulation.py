@@ -24,6 +24,7 @@ from ..data.events import EventList
 from ..data.image_stack import ImageStack
 from ..data.star_list import StarList
 from ..environments.galaxy.sightline import uniform_fractions
+from ..environments.stars.clusters import cluster
 from ..environments.stars.star_field import StarField, central_stars, star_field
 from ..errors import ConfigurationError, DataError
 from ..likelihoods.gaussian import GaussianPoints
@@ -33,7 +34,7 @@ from ..observables.xray.psf import PointSpread, nustar_psf
 from .config import Configuration
 from .joint_model import joint_world
 from .limit_curves import response_curve
-from .star_clusters import INSTRUMENT, FluxSpectrum, build_probe
+from .star_clusters import INSTRUMENT, FluxSpectrum, build_probe, check_shape
 from .xray_background import star_shares
 from .xray_places import ROI_ARCMIN, check_stars
 from .xray_plan import SimulationPlan, expected_background
@@ -202,7 +203,8 @@ def inject_signal(stack: ImageStack, signal: ArrayLike, seed: int, label: str = 
             f"{stack.source}: a signal of shape {added.shape}, smallest {np.min(added):g}; "
             f"expected finite counts >= 0 of shape {stack.counts.shape}"
         )
-    drawn = np.random.default_rng([seed, 2]).poisson(added)
+    # Not the numbers of a signal that the counts may have been simulated with.
+    drawn = np.random.default_rng([seed, 5]).poisson(added)
     nature = f"{stack.nature} + simulated signal{f', {label}' if label else ''}, seed {seed}"
     return stack.with_counts(stack.counts + drawn, nature=nature)
 
@@ -344,6 +346,8 @@ def check_signal(facts: ClusterDescription, g_GeV: float, m_a_eV: float, mode: s
             f"target {facts.origin}: no axion luminosity is known; add a table [luminosity] to its "
             "description, or use --signal ensemble"
         )
+    if g_GeV > 0.0:
+        check_shape(cluster(facts.origin), mode)
 
 
 def simulate_observation(

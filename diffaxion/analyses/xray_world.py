@@ -20,7 +20,7 @@ from .configured import configured_bindings
 from .count_images import Grouping, count_images, world_with_images
 from .count_limits import Images
 from .joint_model import joint_world
-from .star_clusters import INSTRUMENT
+from .star_clusters import INSTRUMENT, check_shape
 from .xray_observation import Observation, published_curve
 
 
@@ -129,6 +129,7 @@ def check_observations(settings: Configuration, observations: Sequence[Observati
                 f"target {one.facts.origin}: no axion luminosity is known; add a table "
                 "[luminosity] to its description, or use --signal ensemble"
             )
+        check_shape(world.clusters[one.target], mode)
         if mode == "published":
             published_curve(one)
             continue

@@ -22,7 +22,7 @@ from diffaxion.analyses import (
 )
 from diffaxion.analyses.count_images import mean_area_cm2
 from diffaxion.analyses.xray_observation import Observation
-from diffaxion.analyses.xray_simulation import axion_rates, draw_counts, stars_of
+from diffaxion.analyses.xray_simulation import axion_rates, check_signal, draw_counts, stars_of
 from diffaxion.analyses.xray_world import check_observations
 from diffaxion.data import (
     AncillaryResponse,
@@ -220,7 +220,10 @@ def test_unusable_observations(bundled, settings, folder):
     )
     bare = read_observation(folder, cluster=folder / "bare.toml")
     with pytest.raises(ConfigurationError, match="counts no WC or WN star"):
-        observation_world(observation_settings(settings, [bare]), [bare])
+        check_observations(observation_settings(settings, [bare]), [bare])
+    with pytest.raises(ConfigurationError, match="counts no WC or WN star"):
+        check_signal(bare.facts, 1e-12, MASS, "anchored")
+    observation_world(observation_settings(settings, [bare]), [bare])  # enough for flux points
     high = replace(bundled.stack, high_keV=np.array([20.0, 30, 40, 50, 60, 70, 90]))
     beyond = replace(bundled, stack=high)
     with pytest.raises(ValidityError, match="effective area"):
