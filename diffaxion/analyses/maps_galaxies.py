@@ -147,3 +147,27 @@ def average_galaxies(
     total = healpy.ud_grade(values * mask, nside)
     kept = degrade_mask(mask, nside, threshold)
     return np.where(kept > 0.0, total / np.where(weight > 0.0, weight, 1.0), 0.0), kept
+
+
+def whole_pixels(valid: np.ndarray, nside: int) -> np.ndarray:
+    """1 where all of a pixel holds data, at another resolution.
+
+    Parameters
+    ----------
+    valid : bool array, shape (npix,)
+        Whether a pixel holds data.
+    nside : int
+        Resolution wanted.
+
+    Returns
+    -------
+    array, shape (12 nside^2,)
+        0 or 1.
+
+    References
+    ----------
+    Gorski et al. 2005, astro-ph/0409513.
+    """
+    import healpy
+
+    return (healpy.ud_grade(valid.astype(float), nside) > 1.0 - 1e-9).astype(float)

@@ -14,11 +14,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..data.healpix_maps import HealpixMap, read_healpix_map, read_mask
 from ..errors import ConfigurationError, DataError
 from ..sky.masks import degrade_mask, galactic_mask, mask_nside, rotate_mask, union_mask
 from ..sky.simulation import SimulatedSky
 from .maps_config import MapsConfiguration
-from .maps_galaxies import average_galaxies, counted_galaxies, given_overdensity
+from .maps_galaxies import (
+    average_galaxies,
+    counted_galaxies,
+    given_overdensity,
+    whole_pixels,
+)
 from .maps_sections import FilesSection
 
 CUT = "cut:"
@@ -251,7 +257,6 @@ class FileInput:
     def _weights(self, text: str) -> tuple[np.ndarray, str]:
         """A mask as the file has it, and the name of its frame."""
         from ..data.healpix_fits import frame_name
-        from ..data.healpix_maps import read_mask
 
         path, column = self._path(text)
         stated = self.files.mask_coordinates.get(text, self.files.coordinates)
@@ -280,13 +285,27 @@ class FileInput:
         """1 where all maps hold usable data, at a resolution."""
         if nside not in self._fill:
             product = self._product(self.files.fill, nside)
-            self._fill[nside] = (product >= self.files.mask_threshold).astype(float)
+            kept = (product >= self.files.mask_threshold).astype(float)
+            for name in self.names if self.files.fill_missing else ():
+                valid = self._read(name)[1].valid
+                kept = kept if valid.all() else kept * whole_pixels(valid, nside)
+            self._fill[nside] = kept
         return self._fill[nside]
 
     def temperature(self, name: str) -> ChannelMap:
         """Map of one channel [K_CMB]."""
-        from ..data.healpix_maps import read_healpix_map
+        path, found = self._read(name)
+        valid = self.filled(found.nside)
+        bad = ~found.valid & (valid > 0.0)
+        if bad.any():
+            raise DataError(
+                f"{path}: {bad.sum()} pixels ({bad.mean():.3g} of the sky) are NaN or UNSEEN and "
+                "no mask of files.fill covers them: add a mask of missing pixels there, or set "
+                "files.fill_missing = true to fill them in and leave them out"
+            )
+        return ChannelMap(found.values, valid, dict(found.report))
 
+    def _read(self, name: str) -> tuple[Path, HealpixMap]:
         path, column = self._path(self.files.temperature[name])
         found = read_healpix_map(
             path,
@@ -303,19 +322,10 @@ class FileInput:
                 f"{path}: unit {unit!r}, expected a temperature (K_CMB, "
                 f"mK, uK) or MJy/sr: another column, or files.units.{name} where TUNIT is wrong"
             )
-        valid = self.filled(found.nside)
-        bad = ~found.valid & (valid > 0.0)
-        if bad.any():
-            raise DataError(
-                f"{path}: {bad.sum()} pixels ({bad.mean():.3g} of the sky) are NaN or UNSEEN and "
-                "no mask of files.fill covers them: add a mask of missing pixels there"
-            )
-        return ChannelMap(found.values, valid, dict(found.report))
+        return path, found
 
     def galaxies(self, nside: int) -> GalaxyInput:
         """Galaxies and masks of the measurement, at the resolution of the cleaned map."""
-        from ..data.healpix_maps import read_healpix_map
-
         f = self.files
         path, column = self._path(f.galaxies)
         found = read_healpix_map(

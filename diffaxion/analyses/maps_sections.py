@@ -79,6 +79,8 @@ class FilesSection(_Section):
     shot_noise_sr: float = Field(default=0.0, ge=0)
     # Masks of pixels without usable temperature: filled in before the transforms.
     fill: list[str] = []
+    # Whether pixels without data that no mask covers are filled in and left out too, not refused.
+    fill_missing: bool = False
     # Masks of the measurement; those of ``fill`` always take part in the first.
     temperature_masks: list[str] = []
     galaxy_masks: list[str] = []

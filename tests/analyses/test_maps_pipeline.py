@@ -150,6 +150,14 @@ def test_missing_pixels_must_be_covered(tmp_path):
     # Before any work: the plan reads everything once.
     with pytest.raises(DataError, match=r"frequency_030.fits: 7 pixels.*UNSEEN.*files.fill"):
         plan_maps(settings)
+    # Or they are filled in at all channels, and no pixel of theirs is measured.
+    values = settings.files.model_copy(update={"fill_missing": True})
+    filling = maps_input(settings.model_copy(update={"files": values}))
+    found = filling.temperature("143")
+    assert not found.valid[valid].any()
+    assert found.valid.sum() == sky.masks["holes"].sum() - 7
+    assert not filling.galaxies(sky.nside).temperature_mask[valid].any()
+    assert filling.filled(sky.nside // 2).sum() < found.valid.sum() / 4
     Path(tmp_path / "frequency_044.fits").unlink()
     with pytest.raises(DataError, match=r"frequency_044.fits: no such file"):
         plan_maps(settings)
