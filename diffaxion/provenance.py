@@ -356,8 +356,8 @@ def prepare_output(
             return folder
         if not overwrite:
             raise OutputExistsError(
-                f"{folder} already holds results: add --resume to continue them, --overwrite to "
-                "replace them, or choose another folder with --out"
+                f"{folder} already holds results: add --overwrite to replace them, --resume to "
+                "continue them where the command has it, or choose another folder with --out"
             )
         _set_aside(folder)
     write_json(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def configured_observations(configuration: Configuration) -> list[Observation]:
     named = configuration.likelihoods.xray
     if isinstance(named, bool):
         return []
-    if len(set(named)) != len(named):
+    if len({Path(folder).resolve() for folder in named}) != len(named):
         raise ConfigurationError(f"likelihoods.xray = {named}: a folder is named twice")
     found = []
     for folder in named:

@@ -117,7 +117,8 @@ def check_plan(facts: ClusterDescription, plan: SimulationPlan) -> None:
             f"event lists have pixels of NuSTAR's own size; pixel factor = {plan.pixel_factor}, "
             "expected 1"
         )
-    if not plan.modules or any(m not in ("A", "B") for m in plan.modules):
+    repeated = len(set(plan.modules)) != len(plan.modules)
+    if not plan.modules or repeated or any(m not in ("A", "B") for m in plan.modules):
         raise ConfigurationError(f"modules = {plan.modules}: expected A, B or both")
     if any(not (x.isdigit() and len(x) == 11) for x in plan.observations):
         raise ConfigurationError(

@@ -16,7 +16,7 @@ Out = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the random numbers.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
 
 
 def parse_numbers(text: str, name: str, unit: str) -> np.ndarray:

@@ -196,8 +196,10 @@ def _register_flux(app: typer.Typer) -> None:
             all_energies=all_energies,
         )
         (one,) = data
-        known = one.facts.luminosity is not None
-        settings = options.image_settings(config, data, "anchored")
+        # The points need no signal; where none can be predicted, none is drawn beside them.
+        shaped = any(one.facts.stars.counts.get(name, 0) > 0 for name in ("WC", "WN"))
+        known = one.facts.luminosity is not None and shaped
+        settings = options.image_settings(config, data, "anchored" if known else "none")
         chosen = settings.model_dump() | {"by": by, "data": data_record(data)}
         folder, record = options.prepare("flux", out, overwrite, None, chosen)
         world, ((probe, points),) = observation_world(settings, data, group)

@@ -126,7 +126,7 @@ def read_folders(folders: Sequence[str], **choices: Any) -> list[Observation]:
     """
     from ..analyses.xray_observation import read_observation
 
-    if not folders or len(set(folders)) != len(folders):
+    if not folders or len({Path(f).resolve() for f in folders}) != len(folders):
         raise ConfigurationError(
             f"data folders {', '.join(folders)}: expected one or more different folders"
         )

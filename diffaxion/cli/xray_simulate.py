@@ -112,6 +112,7 @@ def register_simulate(app: typer.Typer) -> None:
         Example: diffaxion xray simulate --cluster wd1 --coupling 6e-12 --seed 3 --out wd1-sim
         """
         from ..analyses.config import load_configuration
+        from ..analyses.xray_background import TILT
         from ..analyses.xray_observation import read_psf_model
         from ..analyses.xray_plan import SimulationPlan, check_plan, synthetic_stars
         from ..analyses.xray_simulation import check_signal, simulate_observation
@@ -129,7 +130,33 @@ def register_simulate(app: typer.Typer) -> None:
         if stars is not None and spread is not None:
             raise ConfigurationError("--stars and --spread exclude each other: give one of them")
         if into is not None:
-            _inject(into, cluster, stars, psf, roi, coupling, mass, settings, seed, out, overwrite)
+            given = {
+                "--exposure": exposure,
+                "--observations": observations,
+                "--modules": None if modules == "AB" else modules,
+                "--bins": bins,
+                "--field": field,
+                "--pixel": None if pixel == 1 else pixel,
+                "--spread": spread,
+                "--tilt": None if _tilt(tilt) == TILT else tilt,
+                "--background": None if background == 1.0 else background,
+                "--events": events or None,
+            }
+            idle = [name for name, value in given.items() if value is not None]
+            if idle:
+                raise ConfigurationError(
+                    f"{', '.join(idle)}: with --into the data are given; leave these options out"
+                )
+            source = (into, cluster, stars, psf, roi)
+            truth = _inject(source, coupling, mass, settings, seed, out, overwrite)
+            if as_json:
+                typer.echo(json.dumps(truth))
+                return
+            if not quiet:
+                typer.echo(truth["nature"])
+                for (low, high), s in zip(truth["bins_keV"], truth["expected_signal"], strict=True):
+                    typer.echo(f"{low:5.1f}-{high:<5.1f} keV  signal {s:8.2f}")
+            typer.echo(f"results in {truth['folder']}")
             return
         facts = load_cluster(cluster or "quintuplet")
         known = tuple(facts.nustar.observations) if facts.nustar else ()
@@ -193,19 +220,15 @@ def _tilt(text: str) -> tuple[float, float]:
 
 
 def _inject(
-    into: str,
-    cluster: str | None,
-    stars: str | None,
-    psf: str | None,
-    roi: float | None,
+    source: tuple[str, str | None, str | None, str | None, float | None],
     coupling: float,
     mass: float,
     settings: Any,
     seed: int,
     out: str | None,
     overwrite: bool,
-) -> None:
-    """``xray simulate --into``: a signal on top of existing data."""
+) -> dict[str, Any]:
+    """``xray simulate --into``: a signal on top of existing data, and the truth about it."""
     from ..analyses.count_images import mean_area_cm2
     from ..analyses.xray_simulation import (
         axion_rates,
@@ -215,16 +238,18 @@ def _inject(
     )
     from ..analyses.xray_world import check_observations, observation_settings, observation_world
     from ..constants import G_REF_GEV
-    from ..products.xray_files import check_injection, write_injected
+    from ..products.xray_files import check_injection, data_record, write_injected
 
     if coupling <= 0.0:
         raise ConfigurationError(f"--into needs --coupling > 0 [GeV^-1]; found {coupling:g}")
+    into, cluster, stars, psf, roi = source
     (one,) = options.read_folders([into], cluster=cluster, stars=stars, psf=psf, radius_arcmin=roi)
     check_signal(one.facts, coupling, mass, settings.model.signal)
     check_injection(one)
     own = observation_settings(settings, [one], settings.model.signal)
     check_observations(own, [one])
-    folder, record = options.prepare("simulate", out, overwrite, seed, own.model_dump())
+    chosen = own.model_dump() | {"g_GeV": coupling, "m_a_eV": mass, "data": data_record([one])}
+    folder, record = options.prepare("simulate", out, overwrite, seed, chosen)
     world, ((probe, _),) = observation_world(own, [one])
     name = probe.spectrum.instrument
     stack = one.stack
@@ -245,5 +270,6 @@ def _inject(
         "bins_keV": np.stack([stack.low_keV, stack.high_keV], -1).tolist(),
         "expected_signal": added.sum(axis=(1, 2, 3)).tolist(),
     }
-    options.finish(folder, {"folder": str(folder), **truth}, record, "simulation.json")
-    typer.echo(f"results in {folder}")
+    summary = {"folder": str(folder), **truth}
+    options.finish(folder, summary, record, "simulation.json")
+    return summary

@@ -170,6 +170,10 @@ def test_injection(quintuplet):
     added = found.counts - stack.counts
     assert added.min() == 0.0
     assert abs(added.sum() - signal.sum()) < 5.0 * np.sqrt(signal.sum())
+    # Other numbers than those of a signal simulated with the same seed.
+    with_signal = draw_counts(expected_background(quintuplet, COARSE), 2, signal)
+    without = draw_counts(expected_background(quintuplet, COARSE), 2)
+    assert np.any(added != with_signal.counts - without.counts)
     assert found.nature == f"{stack.nature} + simulated signal, g=1e-11/GeV, seed 2"
     for bad in (signal[..., :-1], -signal, np.nan * signal):
         with pytest.raises(DataError, match="expected finite counts >= 0 of shape"):

@@ -134,11 +134,12 @@ def test_shares_of_the_masses(work, run):
 def test_injection_through_files_is_recovered(work, run, fitted):
     """c' = c + Poisson(S): the strength rises by the injected one within its Poisson error."""
     g = 9e-12
-    run(
+    printed = run(
         "xray", "simulate", "--into", "bundled", "--coupling", g, "--seed", 8,
-        "--config", "fast.toml", "--out", "injected",
+        "--config", "fast.toml", "--out", "injected", "--json",
     )  # fmt: skip
     truth = json.loads((work / "injected/simulation.json").read_text())
+    assert json.loads(printed) == truth
     assert "+ simulated signal, g=9e-12/GeV" in truth["nature"]
     before, after = (read_image_stack(p) for p in (bundled_observation(), work / "injected"))
     added = np.sum((after.counts - before.counts) * before.mask)
@@ -167,6 +168,10 @@ def test_simulations_repeat_and_say_what_they_are(work, run):
     assert other["counts"] != json.loads((work / "one/simulation.json").read_text())["counts"]
     stack = read_image_stack(work / "one")
     assert stack.nature == "simulated: arches, no signal, seed 4"
+    # No signal of this target is known, and points need none.
+    flux = json.loads(run("xray", "flux", "one", "--out", "points", "--json"))
+    assert np.all(np.isfinite(flux["flux"]))
+    assert (work / "points/flux_points.png").exists()
     assert stack.exposure_s.sum() == pytest.approx(50e3)
 
 
@@ -198,3 +203,24 @@ def test_results_are_not_overwritten(work, fitted, monkeypatch, capsys):
     assert main(["xray", "fit", "bundled", "--config", "fast.toml", "--out", "fit"]) == 2
     assert "already holds results" in capsys.readouterr().err
     assert json.loads((work / "fit/summary.json").read_text()) == fitted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("simulate", "--seed", "-1"), "Invalid value for '--seed'"),
+        (("simulate", "--modules", "AA"), "expected A, B or both"),
+        (
+            ("simulate", "--into", "bundled", "--coupling", "8e-12", "--exposure", "5", "--events"),
+            "--exposure, --events: with --into the data are given",
+        ),
+        (("fit", "one", "./one"), "expected one or more different folders"),
+    ],
+)
+def test_what_would_be_ignored_or_counted_twice_is_refused(
+    work, monkeypatch, capsys, arguments, message
+):
+    monkeypatch.chdir(work)
+    assert main(["xray", *arguments, "--out", "refused"]) == 2
+    assert message in capsys.readouterr().err
+    assert not (work / "refused").exists()
