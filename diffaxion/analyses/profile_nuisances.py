@@ -31,6 +31,9 @@ _SCAN = np.linspace(-3.0, 3.0, 25)
 _GRID = np.linspace(0.0, 6.0, 601)[1:]
 _ITERATIONS = 18
 _STEP = 1e-5
+# With curvatures by differences the last steps shrink by a factor, not quadratically; a millionth
+# of ln L moves a limit by less than that.
+_TOLERANCE = 1e-6
 # Parts of the world that probes of order 1 and 2 depend on.
 _SCREENING = ("cosmology", "halos", "residuals")
 _XRAY = ("galaxy", "clusters", "instruments", *IMAGE_PARTS)
@@ -315,6 +318,7 @@ def _profile_masses(
             iterations=_ITERATIONS,
             differentiable=False,
             widest=1.0,
+            tolerance=_TOLERANCE,
         )
         return _in_strength(result, scale)
 

@@ -75,6 +75,7 @@ def _stages(
     crossing_starts: Array | None,
     numbers: Array,
     widest: Array | float = jnp.inf,
+    tolerance: Array | float = TOLERANCE,
 ) -> tuple[Solution, Array]:
     """All fits of one limit, as one loop over stages so that the likelihood compiles once.
 
@@ -108,7 +109,7 @@ def _stages(
         d = _select(simulated, asimov(null.x[1:], data), data)
         p = _centred(problem, null.x, simulated)
         found = jax.vmap(lambda x: iterate(p, x, d, goal, iterations))(rows)
-        best, several = _best(found, crossing)
+        best, several = _best(found, crossing, tolerance)
         fits = jax.tree.map(lambda every, one: every.at[k].set(one), fits, best)
         return (fits, found, differ | (several & ~crossing)), None
 
@@ -165,13 +166,13 @@ def _pick(tree: Any, k: int | Array) -> Any:
     return jax.tree.map(lambda v: v[k], tree)
 
 
-def _best(found: Solution, crossing: Array) -> tuple[Solution, Array]:
+def _best(found: Solution, crossing: Array, tolerance: Array | float) -> tuple[Solution, Array]:
     """The best converged solution (or the best of all, if none is), and whether they differ.
 
     A maximum is judged by its height. The profile is the upper envelope of its branches and
     falls to a level where the last of them does: a crossing is judged by its strength.
     """
-    fine = (found.decrement < TOLERANCE) & (jnp.abs(found.residual) < TOLERANCE)
+    fine = (found.decrement < tolerance) & (jnp.abs(found.residual) < tolerance)
     score = jnp.where(crossing, found.x[:, 0], found.value)
     score = jnp.where(jnp.isfinite(found.value), score, -jnp.inf)
     k = jnp.argmax(jnp.where(fine | ~jnp.any(fine), score, -jnp.inf))
@@ -214,6 +215,7 @@ def profile_limit(
     iterations: int = 30,
     differentiable: bool = True,
     widest: ArrayLike = jnp.inf,
+    tolerance: ArrayLike = TOLERANCE,
 ) -> ProfileResult:
     """Upper limit on the strength with its expectation, differentiable to any order.
 
@@ -244,6 +246,9 @@ def profile_limit(
     widest : float array, shape ()
         Largest error of the strength that the start of a crossing may assume, where the maximum
         is flat, as that of a quartic is.
+    tolerance : float array, shape ()
+        Largest change of ln L that a further Newton step may promise, and largest miss of the
+        level of a crossing, in a fit that counts as converged.
 
     Returns
     -------
@@ -259,8 +264,8 @@ def profile_limit(
     z = jnp.sqrt(q)
     steps = jnp.zeros(1) if bands == "constant" else jnp.array([0.0, -1.0, 1.0, 2.0])
     numbers = z + steps
-    error = jnp.asarray(widest, float)
-    fixed = frozen((problem, data, rows, crossing_starts, numbers, error))
+    widest, tolerance = jnp.asarray(widest, float), jnp.asarray(tolerance, float)
+    fixed = frozen((problem, data, rows, crossing_starts, numbers, widest, tolerance))
     fits, several = _stages(asimov, iterations, *fixed)
     null, top, end, _, *expected = (_pick(fits, k) for k in range(_MEDIAN + numbers.shape[0]))
 
@@ -304,7 +309,7 @@ def profile_limit(
         z_local=safe_sqrt(ts),
         status=jnp.where(a_95 > 0.0, int(LimitStatus.OK), int(LimitStatus.NEGATIVE_LIMIT)),
     )
-    good = (decrement < TOLERANCE) & (residual < TOLERANCE) & jnp.isfinite(log_max)
+    good = (decrement < tolerance) & (residual < tolerance) & jnp.isfinite(log_max)
     # A search that ran away without an end: the profile does not fall, or hardly.
     beyond = ~good & (jnp.abs(end.x[0] - top.x[0]) > 100.0 * _error(top))
     blocked = (top.blocked | end.blocked) & ~good
