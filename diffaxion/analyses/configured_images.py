@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data.discovery import bundled_observation
 from ..errors import ConfigurationError, DiffaxionWarning
 from ..likelihoods.gaussian import GaussianPoints
 from .config import Configuration
@@ -23,6 +24,12 @@ from .joint_model import Recipe, joint_recipe
 from .star_clusters import FluxSpectrum, published_spectrum
 from .xray_observation import Observation, published_curve, read_observation
 from .xray_world import check_observations, image_targets, observation_world
+
+
+def data_path(folder: str) -> Path:
+    """A folder of data; ``bundled`` is the simulated one of the package unless it exists."""
+    path = Path(folder)
+    return bundled_observation() if folder == "bundled" and not path.exists() else path
 
 
 def configured_observations(configuration: Configuration) -> list[Observation]:
@@ -52,14 +59,15 @@ def configured_observations(configuration: Configuration) -> list[Observation]:
     named = configuration.likelihoods.xray
     if isinstance(named, bool):
         return []
-    if len({Path(folder).resolve() for folder in named}) != len(named):
+    if len({data_path(folder).resolve() for folder in named}) != len(named):
         raise ConfigurationError(f"likelihoods.xray = {named}: a folder is named twice")
     found = []
     for folder in named:
-        one = read_observation(folder)
+        path = data_path(folder)
+        one = read_observation(path)
         # A description in the configuration is the one that its priors refer to.
         origin = configuration.model.clusters.get(one.target)
-        found.append(one if origin is None else read_observation(folder, cluster=origin))
+        found.append(one if origin is None else read_observation(path, cluster=origin))
     return found
 
 

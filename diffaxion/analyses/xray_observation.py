@@ -363,6 +363,7 @@ def published_curve(one: Observation) -> np.ndarray:
     ):
         raise DataError(
             f"{one.stack.source}: its bins are not the {known.low_keV.size} bins of 5 keV of the "
-            f"published signal curve of {one.target}; use --signal anchored"
+            f"published signal curve of {one.target}; use --signal anchored, or model.signal = "
+            "'anchored' in a configuration"
         )
     return np.asarray(known.curve)

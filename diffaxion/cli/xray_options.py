@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from ..data.discovery import bundled_observation
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -124,22 +123,18 @@ def read_folders(folders: Sequence[str], **choices: Any) -> list[Observation]:
     ----------
     None: input.
     """
+    from ..analyses.configured_images import data_path
     from ..analyses.xray_observation import read_observation
 
-    if not folders or len({Path(f).resolve() for f in folders}) != len(folders):
+    paths = [data_path(folder) for folder in folders]
+    if not paths or len({p.resolve() for p in paths}) != len(paths):
         raise ConfigurationError(
             f"data folders {', '.join(folders)}: expected one or more different folders"
         )
     radius = choices.get("radius_arcmin")
     if radius is not None and not 0.0 < radius <= 30.0:
         raise ConfigurationError(f"--roi = {radius:g} arcmin: expected 0 < radius <= 30")
-    return [read_observation(_place(folder), **choices) for folder in folders]
-
-
-def _place(folder: str) -> Path:
-    """A folder of data; ``bundled`` is the simulated one of the package unless it exists."""
-    path = Path(folder)
-    return bundled_observation() if folder == "bundled" and not path.exists() else path
+    return [read_observation(path, **choices) for path in paths]
 
 
 def image_settings(

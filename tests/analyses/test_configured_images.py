@@ -48,11 +48,11 @@ def test_targets_are_those_of_the_images(tmp_path):
 
 
 def test_refusals():
-    twice = configuration().model_copy(
-        update={"likelihoods": configuration().likelihoods.model_copy(update={"xray": ["a", "a"]})}
-    )
-    with pytest.raises(ConfigurationError, match="a folder is named twice"):
-        configured_observations(twice)
+    for pair in (["a", "./a"], ["bundled", FOLDER]):
+        data = configuration().likelihoods.model_copy(update={"xray": pair})
+        twice = configuration().model_copy(update={"likelihoods": data})
+        with pytest.raises(ConfigurationError, match="a folder is named twice"):
+            configured_observations(twice)
     settings = configuration({TILT: {"dist": "normal", "mean": 0.0, "sigma": 0.05}})
     observations = configured_observations(settings)
     with pytest.raises(ConfigurationError, match=re.escape(TILT)):
