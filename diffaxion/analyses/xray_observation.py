@@ -232,7 +232,7 @@ def _named_target(path: Path, files: ObservationFiles | None) -> ClusterDescript
     found = f"[target] name = {name!r} is not bundled" if name else "names no target"
     raise ConfigurationError(
         f"{path}: {found}; give one of {known} or a TOML file with --cluster (`diffaxion xray`), "
-        "or write name, or cluster = \"FILE\", under [target] of observation.toml"
+        'or write name, or cluster = "FILE", under [target] of observation.toml'
     )
 
 
