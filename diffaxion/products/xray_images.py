@@ -324,7 +324,7 @@ def plot_bin_counts(fit: CountFit, k: int = 0, title: str = "") -> Figure:
     Parameters
     ----------
     fit : CountFit
-        Fit of one target; images of the same bin are summed.
+        Fit of one target or of all; images of the same bin are summed.
     k : int
         Which mass.
     title : str
@@ -349,15 +349,20 @@ def plot_bin_counts(fit: CountFit, k: int = 0, title: str = "") -> Figure:
     background, signal = total(fit.background[k]), total(fit.signal[k])
     low, high = bins
     centre = 0.5 * (low + high)
-    edges = np.append(low, high[-1])
+    members = [frozenset(np.asarray(fit.targets)[which == b]) for b in range(low.size)]
+    error = np.sqrt(np.maximum(background + signal, 1.0))
     figure = new_figure(5.2, 4.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1.0))
     width = high - low
-    upper.stairs(background / width, edges, color=SERIES[1][0], lw=1.5, label="fitted background")
-    upper.stairs(
-        (background + signal) / width, edges, color=SERIES[0][0], ls="--", lw=1.3,
-        label="background + signal",
-    )  # fmt: skip
+    names: tuple[str | None, str | None] = ("fitted background", "background + signal")
+    for run in _runs(low, high, members):
+        edges = np.append(low[run], high[run[-1]])
+        upper.stairs((background / width)[run], edges, color=SERIES[1][0], lw=1.5, label=names[0])
+        both = ((background + signal) / width)[run]
+        upper.stairs(both, edges, color=SERIES[0][0], ls="--", lw=1.3, label=names[1])
+        shown = (signal / error)[run]
+        lower.stairs(shown, edges, baseline=None, color=SERIES[0][0], ls="--", lw=1.3)
+        names = (None, None)
     upper.errorbar(
         centre, counts / width, np.sqrt(np.maximum(counts, 1.0)) / width, 0.5 * width, fmt="o",
         ms=3.4, color="black", elinewidth=0.9, label="counts in the region",
@@ -366,11 +371,23 @@ def plot_bin_counts(fit: CountFit, k: int = 0, title: str = "") -> Figure:
     upper.set_ylabel("counts per keV")
     upper.legend(fontsize=8)
     upper.set_title(title, fontsize=10)
-    error = np.sqrt(np.maximum(background + signal, 1.0))
     lower.axhline(0.0, color=MASKED, lw=0.8)
-    lower.stairs(signal / error, edges, baseline=None, color=SERIES[0][0], ls="--", lw=1.3)
     lower.plot(centre, (counts - background) / error, "o", ms=3.4, color="black")
     lower.set_ylabel(r"(counts $-$ bkg)/$\sigma$")
     lower.set_xlabel("energy [keV]")
-    lower.set_xlim(edges[0], edges[-1])
+    lower.set_xlim(low.min(), high.max())
     return figure
+
+
+def _runs(low: np.ndarray, high: np.ndarray, members: list[frozenset]) -> list[list[int]]:
+    """Bins of the same targets that touch each other, which one line of steps may join."""
+    runs: list[list[int]] = []
+    for group in dict.fromkeys(members):
+        for b in (b for b, found in enumerate(members) if found == group):
+            last = runs[-1][-1] if runs else None
+            touching = last is not None and members[last] == group
+            if last is not None and touching and np.isclose(high[last], low[b]):
+                runs[-1].append(b)
+            else:
+                runs.append([b])
+    return runs

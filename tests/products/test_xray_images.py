@@ -146,6 +146,12 @@ def test_fits_are_drawn_and_summarised():
     figure = plot_bin_counts(fit(), 0, "wd1 (simulated)")
     assert figure.axes[0].get_ylabel() == "counts per keV"
     figure_bytes(figure)
+    # Bins of two targets that overlap, with a gap: steps join only what touches.
+    ends = {"low_keV": np.array([10.0, 20.0, 15.0, 30.0]), "high_keV": [20.0, 30.0, 20.0, 35.0]}
+    ends = {name: np.asarray(v) for name, v in ends.items()}
+    steps = plot_bin_counts(replace(fit(), targets=("a", "a", "b", "b"), **ends)).axes[0].patches
+    drawn = {tuple(s.get_data().edges.tolist()) for s in steps}
+    assert drawn == {(10.0, 20.0, 30.0), (15.0, 20.0), (30.0, 35.0)}
     summary = fit_summary([fit()])["wd1"]
     first, second = summary["masses"]
     assert first["g_95_GeV"] == pytest.approx(1e-12 * 180.0**0.25)
