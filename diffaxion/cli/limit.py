@@ -48,8 +48,14 @@ def register(app: typer.Typer) -> None:
                 "(`diffaxion xray --help`); the likelihood is that of their pixels.",
             ),
         ] = None,
+        cluster: image_options.Cluster = None,
+        stars: image_options.Stars = None,
+        psf: image_options.Psf = None,
         roi: image_options.Roi = None,
+        rebin: image_options.Rebin = 1,
         by: image_options.By = "all",
+        unmasked: image_options.Unmasked = False,
+        all_energies: image_options.AllEnergies = False,
         task: TaskText = None,
         out: Out = None,
         overwrite: Overwrite = False,
@@ -79,10 +85,25 @@ def register(app: typer.Typer) -> None:
                     "--data and --spectrum exclude each other: turn images into flux points with "
                     "`diffaxion xray flux`, or leave --spectrum out"
                 )
-            limit_images(data, config, signal, masses, roi, by, task, out, overwrite, quiet)
+            choices = {
+                "cluster": cluster,
+                "stars": stars,
+                "psf": psf,
+                "radius_arcmin": roi,
+                "rebin": rebin,
+                "masked": not unmasked,
+                "all_energies": all_energies,
+            }
+            limit_images(data, choices, config, signal, masses, by, task, out, overwrite, quiet)
             return
-        if roi is not None or by != "all":
-            raise ConfigurationError("--roi and --by choose among pixels: they need --data DIR")
+        of_images = {"--cluster": cluster, "--stars": stars, "--psf": psf, "--roi": roi}
+        of_images |= {"--rebin": rebin != 1 or None, "--by": None if by == "all" else by}
+        of_images |= {"--unmasked": unmasked or None, "--all-energies": all_energies or None}
+        misplaced = [name for name, value in of_images.items() if value is not None]
+        if misplaced:
+            raise ConfigurationError(
+                f"{', '.join(misplaced)}: a choice about count images; expected --data DIR with it"
+            )
         settings = load_configuration(config)
         xray_only = {"likelihoods": LikelihoodsSection(xray=True, cmb="none")}
         settings = settings.model_copy(update=xray_only)

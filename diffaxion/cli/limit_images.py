@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import typer
 
@@ -12,10 +14,10 @@ from .tasks import chosen_task, share_of_masses, task_folder, task_record
 
 def limit_images(
     folders: list[str],
+    choices: dict[str, Any],
     config: str | None,
     signal: str | None,
     masses: str | None,
-    roi: float | None,
     by: str,
     task: str | None,
     out: str | None,
@@ -28,14 +30,14 @@ def limit_images(
     ----------
     folders : list of str
         Folders of data.
+    choices : dict
+        As :func:`~diffaxion.analyses.xray_observation.read_observation` takes them.
     config : str or None
         Configuration; its field, density and numerics are used.
     signal : str or None
         ``anchored`` (default), ``ensemble`` or ``published``.
     masses : str or None
         ``LO:HI:N`` or a list [eV].
-    roi : float or None
-        Radius of the region [arcmin].
     by : str
         What has a background of its own.
     task : str or None
@@ -69,7 +71,7 @@ def limit_images(
     mode, group = image_options.signal_mode(signal), image_options.grouping(by)
     grid = None if masses is None else parse_masses(masses)
     share = chosen_task(task)
-    data = image_options.read_folders(folders, radius_arcmin=roi)
+    data = image_options.read_folders(folders, **choices)
     settings = image_options.image_settings(config, data, mode)
     check_observations(settings, data)
     if grid is None:

@@ -119,10 +119,13 @@ def test_limits_from_pixels(work, run, fitted):
         assert ratio == pytest.approx(1.0, abs=0.03)
 
 
-def test_shares_of_the_masses(work, run):
+def test_choices_and_shares_of_the_masses(work, run, fitted):
     masses = "1e-14,1e-13,2e-13,1e-12"
     arguments = ("limit", "xray", "fast.toml", "--data", "bundled", "--masses", masses)
-    run(*arguments, "--task", "2/2", "--out", "part", "--quiet")
+    run(*arguments, "--task", "2/2", "--rebin", 2, "--out", "part", "--quiet")
+    (coarse,) = json.loads((work / "part-task-2-of-2/data.json").read_text()).values()
+    (whole,) = fitted["data"].values()
+    assert 0.2 < coarse["pixels"] / whole["pixels"] < 0.3
     (curve,) = (
         c
         for c in read_limits(work / "part-task-2-of-2/limits.csv")
