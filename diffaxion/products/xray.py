@@ -36,8 +36,9 @@ def scan_curve(scan: MassScan, signal: str, default_signal: str, method: str = "
     signal, default_signal : str
         Mode of this scan, and the mode whose curves carry the plain name.
     method : str
-        ``pcl``: power-constrained, which exists where the raw limit is negative; ``q``: the raw
-        limit, with status NEGATIVE_LIMIT there.
+        ``pcl``: power-constrained, which exists where the raw limit is negative and where the
+        best fit lies at the edge of the domain of negative signals; ``q``: the raw limit, with
+        status NEGATIVE_LIMIT or AT_BOUNDARY there.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def scan_curve(scan: MassScan, signal: str, default_signal: str, method: str = "
     flagged = status == "FIELD_STRUCTURE"
     spread = [np.full(scan.m_a_eV.shape, np.nan)] * 2
     if method == "pcl":
-        status = np.where(status == "NEGATIVE_LIMIT", "OK", status)
+        status = np.where(np.isin(status, ("NEGATIVE_LIMIT", "AT_BOUNDARY")), "OK", status)
         spread = [np.where(flagged, x, np.nan) for x in (scan.low_GeV, scan.high_GeV)]
     return LimitCurve(
         scan.name if signal == default_signal else f"{scan.name}-{signal}",

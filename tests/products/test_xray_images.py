@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -11,7 +12,7 @@ from diffaxion.analyses.limit_curves import MassScan
 from diffaxion.analyses.xray_fit import CountFit
 from diffaxion.data import bundled_observation
 from diffaxion.errors import DataError
-from diffaxion.inference.limits import LimitResult
+from diffaxion.inference.limits import LimitResult, LimitStatus
 from diffaxion.observables.xray import image_psf, nustar_psf
 from diffaxion.products import (
     figure_bytes,
@@ -21,6 +22,7 @@ from diffaxion.products import (
     plot_count_images,
     plot_flux_points,
 )
+from diffaxion.products.xray import scan_curve
 from diffaxion.products.xray_files import fit_summary
 from diffaxion.products.xray_images import contained_arcsec
 
@@ -160,3 +162,15 @@ def test_fits_are_drawn_and_summarised():
     assert second["flags"] == ["NEGATIVE_LIMIT"]
     assert summary["bins_at_m_a_eV"] == 1e-13
     assert [b["image"] for b in summary["bins"]] == ["a", "a", "b", "b"]
+
+
+def test_power_constrained_limits_exist_at_the_edge_of_the_domain():
+    scan = fit().scan
+    held = scan.strength.flag(LimitStatus.AT_BOUNDARY, jnp.array([True, False]))
+    pcl, raw = (
+        scan_curve(replace(scan, strength=held), "anchored", "anchored", method)
+        for method in ("pcl", "q")
+    )
+    assert list(raw.status) == ["AT_BOUNDARY", "NEGATIVE_LIMIT"]
+    assert list(pcl.status) == ["OK", "OK"]
+    np.testing.assert_array_equal(pcl.limit, np.asarray(scan.coupling.pcl))
