@@ -175,6 +175,9 @@ def simulate_sky(
     channels = np.array([settings.channel(name) for name in bands.names])
     truth = gaussian_fields(spectra, lmax, seed, index)
     dust = galactic_maps(settings.galactic, nside, lmax, seed, index)
+    window = _window(settings)
+    # Before the channels, which take longer: a field may be too strong for counts.
+    galaxies = _galaxies(truth[GALAXIES], dust, settings, window, seed, index, completeness)
     on = set(settings.components)
     kept = {name: alm for name, alm in truth.items() if _group(name) in on}
     kept |= pixel_components(dust, settings, seed, index)
@@ -182,7 +185,6 @@ def simulate_sky(
     responses = {
         name: calibration * np.asarray(_response(name, bands, spectra, settings)) for name in kept
     }
-    window = _window(settings)
     transfer = gaussian_beam(channels[:, 0], lmax) * window
     alms = _channel_alms(kept, responses, transfer)
     if settings.galactic.dust_beta_rms > 0.0 and "dust" in on:
@@ -193,7 +195,6 @@ def simulate_sky(
             rms = white * ARCMIN_RAD * K_PER_UK * np.sqrt(row.size / (4.0 * np.pi))
             row += rms * stream(seed, index, f"noise-{name}").standard_normal(row.size)
     masks = _masks(settings, channels[:, 0].min(), seed, index)
-    galaxies = _galaxies(truth[GALAXIES], dust, settings, window, seed, index, completeness)
     if completeness is not None:
         masks["galaxies"] = masks["galaxies"] * (np.asarray(completeness) > 0.0)
     kept[GALAXIES] = truth[GALAXIES]
