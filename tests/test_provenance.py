@@ -120,7 +120,7 @@ def test_default_folder_is_numbered_and_resumed(tmp_path, monkeypatch):
 def test_existing_results_are_refused_unless_an_option_is_given(tmp_path):
     out = prepare_output(tmp_path / "run", "limit")
     (out / "limits.csv").write_text("old")
-    with pytest.raises(OutputExistsError, match=r"--resume .* --overwrite"):
+    with pytest.raises(OutputExistsError, match=r"--overwrite .* --resume"):
         prepare_output(out, "limit")
     assert prepare_output(out, "limit", resume=True) == out
     assert (out / "limits.csv").read_text() == "old"

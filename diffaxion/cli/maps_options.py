@@ -19,7 +19,7 @@ Config = Annotated[
     str,
     typer.Argument(metavar="CONFIG", help="TOML file, or maps (bundled: a small simulated sky)."),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed [default: configured].")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed [default: configured].")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that --out holds.")]
 STORED = "configuration.json"
 
