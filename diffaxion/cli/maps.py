@@ -18,6 +18,7 @@ from .maps_options import (
     maps_progress,
     maps_record,
     maps_settings,
+    planned,
     say_lines,
 )
 from .options import Json, Out, Overwrite, Quiet
@@ -79,18 +80,18 @@ def register(app: typer.Typer) -> None:
 
         Example: diffaxion maps clean sky/maps.toml --out cleaned
         """
-        from ..analyses.maps_pipeline import FIDUCIAL, plan_maps, run_maps
+        from ..analyses.maps_pipeline import FIDUCIAL, run_maps
         from ..products.maps_products import write_cleaned
         from ..provenance import prepare_output, write_json
         from ..runtime import enable_cache
 
         settings = maps_settings(config, seed)
-        plan = plan_maps(settings)
+        report = maps_progress(quiet)
+        plan = planned(settings, report)
         folder = prepare_output(out, "maps-clean", overwrite=overwrite, resume=resume)
         enable_cache()
         say_lines(plan.lines(), quiet)
         record = maps_record(settings, folder)
-        report = maps_progress(quiet)
         result = run_maps(plan, folder, report, measure=False)
         write_cleaned(folder, result, record)
         write_json(folder / "provenance.json", record)
@@ -123,18 +124,18 @@ def register(app: typer.Typer) -> None:
 
         Example: diffaxion maps measure cleaned --out measured
         """
-        from ..analyses.maps_pipeline import plan_maps, run_maps
+        from ..analyses.maps_pipeline import run_maps
         from ..products.maps_products import write_measurement
         from ..provenance import prepare_output
         from ..runtime import enable_cache
 
         source = Path(cleaned)
         settings = stored_settings(source)
-        plan = plan_maps(settings)
+        report = maps_progress(quiet)
+        plan = planned(settings, report)
         folder = prepare_output(out, "maps-measure", overwrite=overwrite)
         enable_cache()
         record = maps_record(settings, folder)
-        report = maps_progress(quiet)
         result = run_maps(plan, source, report)
         summary = write_measurement(folder, result, record)
         report("done", 1.0)
@@ -157,18 +158,18 @@ def register(app: typer.Typer) -> None:
 
         Example: diffaxion maps run maps --out maps-result
         """
-        from ..analyses.maps_pipeline import plan_maps, run_maps
+        from ..analyses.maps_pipeline import run_maps
         from ..products.maps_products import write_cleaned, write_measurement
         from ..provenance import prepare_output
         from ..runtime import enable_cache
 
         settings = maps_settings(config, seed)
-        plan = plan_maps(settings)
+        report = maps_progress(quiet)
+        plan = planned(settings, report)
         folder = prepare_output(out, "maps-run", overwrite=overwrite, resume=resume)
         enable_cache()
         say_lines(plan.lines(), quiet)
         record = maps_record(settings, folder)
-        report = maps_progress(quiet)
         result = run_maps(plan, folder, report)
         report("products", 0.0)
         write_cleaned(folder, result, record, figures=False)

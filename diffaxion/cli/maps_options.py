@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ..analyses.maps_config import MapsConfiguration
+    from ..analyses.maps_pipeline import MapsPlan
 
 Config = Annotated[
     str,
@@ -41,6 +42,16 @@ def maps_progress(quiet: bool) -> Callable[[str, float], None]:
         last[0] = step
 
     return report
+
+
+def planned(settings: MapsConfiguration, report: Callable[[str, float], None]) -> MapsPlan:
+    """The plan of a run, for which a sky may have to be simulated first."""
+    from ..analyses.maps_pipeline import plan_maps
+
+    if settings.simulation is not None:
+        # A line of its own, because lines of the plan follow.
+        report("simulate", 1.0)
+    return plan_maps(settings)
 
 
 def maps_settings(config: str, seed: int | None) -> MapsConfiguration:

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from ..errors import ConfigurationError
-from .maps_options import Config, Seed, maps_progress, maps_record, maps_settings, say_lines
+from .maps_options import (
+    Config,
+    Seed,
+    maps_progress,
+    maps_record,
+    maps_settings,
+    planned,
+    say_lines,
+)
 from .options import Json, Out, Overwrite, Quiet
 
 
@@ -47,7 +55,6 @@ def register(app: typer.Typer) -> None:
         """
         from ..analyses.config import check_choice
         from ..analyses.maps_faults import PLANTED, SAMPLE, isw_shift, run_planted
-        from ..analyses.maps_pipeline import plan_maps
         from ..analyses.maps_robustness import make_suite, run_robustness
         from ..analyses.maps_sections import ROBUSTNESS_TESTS
         from ..analyses.maps_variations import failed_tests
@@ -63,12 +70,12 @@ def register(app: typer.Typer) -> None:
                 check_choice("--tests", name, ROBUSTNESS_TESTS)
         if not chosen:
             raise ConfigurationError("robustness: no test is left to be run")
-        plan = plan_maps(settings)
+        report = maps_progress(quiet)
+        plan = planned(settings, report)
         folder = prepare_output(out, "maps-robustness", overwrite=overwrite)
         enable_cache()
         say_lines(plan.lines(), quiet)
         record = maps_record(settings, folder)
-        report = maps_progress(quiet)
         signal = settings.simulation is not None and (
             settings.simulation.strength > 0.0 or settings.simulation.g_GeV > 0.0
         )
