@@ -80,7 +80,18 @@ class MapsPlan:
             *self.scales,
             f"bins of {chosen.bin_width} multipoles to l = {chosen.last_ell}",
             f"memory: about {self.memory_MiB / 1024.0:.2g} GiB",
+            *self._other_cib(),
         ]
+
+    def _other_cib(self) -> list[str]:
+        """A remark if the sky is simulated with another CIB than the one that is deprojected."""
+        sky, spectra = self.settings.simulation, self.cleaner.spectra
+        if sky is None or "cib" not in sky.components:
+            return []
+        made, assumed = ((float(x.cib_temperature_K), float(x.cib_beta)) for x in (sky, spectra))
+        text = "note: simulation.cib_temperature_K = {:g} and cib_beta = {:g}, but cleaning "
+        text += "assumes {:g} and {:g}: bandpowers will be biased"
+        return [] if np.allclose(made, assumed) else [text.format(*made, *assumed)]
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,9 @@ def test_summary_and_lines_say_what_it_is():
     text = "\n".join(result.plan.lines())
     for word in ("memory", "scale 0", "simulated", "120 arcmin"):
         assert word in text
+    assert "biased" not in text
+    other = replace(result.plan, settings=models.settings(simulation={"cib_beta": 1.2}))
+    assert "cib_beta = 1.2, but cleaning assumes 24 and 1.75" in other.lines()[-1]
     for scale in summary["scales"][FIDUCIAL]:
         assert scale["responses"]["screening"] == pytest.approx(1.0, abs=1e-9)
         assert abs(scale["responses"]["cib"]) < 1e-6 * abs(scale["responses"]["dust"]) + 1e-3
