@@ -144,6 +144,7 @@ def test_paths_that_move_nothing_are_refused(apart):
         Analysis(world, {path: NORMAL}, [probe], [points])
 
 
+@pytest.mark.slow
 def test_the_density_is_that_of_moved_templates(apart, moving):
     """ln L against a likelihood built from scratch at the bound world."""
     world, probe, points = apart

@@ -134,6 +134,7 @@ def test_profile_over_amplitudes_is_the_marginal(points, residuals):
     np.testing.assert_allclose(covariance, np.linalg.inv(hessian), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_sampled_amplitudes_give_the_marginal_posterior(points, residuals):
     """NUTS over coupling and amplitudes against closed forms of the marginal likelihood."""
     u = {"axion.u": {"dist": "uniform", "low": 0.0, "high": 8.0}}

@@ -132,6 +132,7 @@ def test_json_and_progress(folder):
     assert "limit screening --data" in (folder / "measure.out").read_text()
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_resumed(folder):
     """SIGKILL in the middle of the cleaning; --resume gives the same bandpowers."""
     out = folder / "killed"
