@@ -291,7 +291,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     TOML 1.0, https://toml.io/en/v1.0.0.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"configuration {path}: not TOML ({error}); only TOML is read"

@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from ..constants import G_REF_GEV
 from ..inference.bayes import PRIORS
+from ..numerics import trapezoid_weights
 from .analysis import Analysis
 from .moments import CouplingMoments, coupling_moments_at
 
@@ -74,15 +75,13 @@ class _Conditionals:
 
     def cumulative(self, g: np.ndarray, density: np.ndarray | float) -> np.ndarray:
         """Integral from g[0] to g of density times likelihood, shape (d, n)."""
-        f = self.likelihood(g) * density
-        steps = 0.5 * (f[:, 1:] + f[:, :-1]) * np.diff(g)
-        return np.concatenate([np.zeros((f.shape[0], 1)), np.cumsum(steps, axis=1)], axis=1)
+        return _cumulative(self.likelihood(g) * density, g)
 
 
-def _trapezoid(g: np.ndarray) -> np.ndarray:
-    """Weights of the trapezoidal rule."""
-    half = 0.5 * np.diff(g)
-    return np.append(half, 0.0) + np.append(0.0, half)
+def _cumulative(f: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """Running trapezoidal integral along the last axis, from 0."""
+    steps = 0.5 * (f[:, 1:] + f[:, :-1]) * np.diff(g)
+    return np.concatenate([np.zeros((f.shape[0], 1)), np.cumsum(steps, axis=1)], axis=1)
 
 
 def marginal_limits(
@@ -140,7 +139,11 @@ def marginal_limits(
     conditionals = _Conditionals(moments, float(top), prior_draws)
     draws = len(conditionals.peak)
     likelihood, at = conditionals.likelihood(linear), linear
-    run = np.ones(draws) if prior_draws else likelihood @ (_trapezoid(linear) * linear)
+    run = (
+        np.ones(draws)
+        if prior_draws
+        else likelihood @ (np.asarray(trapezoid_weights(jnp.asarray(linear))) * linear)
+    )
     batches = _BATCHES if draws >= 10 * _BATCHES else 1
     # Row b holds 1/run of the draws of batch b, so that one product sums their mixtures.
     member = np.repeat(np.arange(batches), [len(b) for b in np.array_split(run, batches)])
@@ -150,7 +153,7 @@ def marginal_limits(
         g, density = grids[prior]
         if g is not at:
             likelihood, at = conditionals.likelihood(g), g
-        weight = likelihood @ (_trapezoid(g) * density) / run
+        weight = likelihood @ (np.asarray(trapezoid_weights(jnp.asarray(g))) * density) / run
         kish = float(weight.sum() ** 2 / np.sum(weight**2))
         name = prior
         if prior == "log10_g":
@@ -159,12 +162,10 @@ def marginal_limits(
             reason = f"effective number of reweighted draws {kish:.0f} below {KISH_MIN:.0f}"
             limits.append(MarginalLimit(name, float("nan"), kish, reason))
             continue
-        f = (share @ likelihood) * density
-        height = 0.5 * (f[:, 1:] + f[:, :-1]) * np.diff(g)
-        mixtures = np.concatenate([np.zeros((batches, 1)), np.cumsum(height, axis=1)], axis=1)
+        mixtures = _cumulative((share @ likelihood) * density, g)
         # Each grid is even in the variable in which its prior is stated.
-        total = height.sum(axis=0)
-        if total[-1] > _OPEN_END * total.max():
+        height = np.diff(mixtures.sum(axis=0))
+        if height[-1] > _OPEN_END * height.max():
             reason = (
                 f"the posterior has not fallen off at g = {g[-1]:.3g}e-12 GeV^-1, the end of the "
                 "prior: raise coupling.u_max"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,8 @@ def write_cleaned(
     Goldstein et al. 2024, arXiv:2409.10514.
     """
     history = [f"seed {record['seed']}", f"configuration {record['config_sha256']}"]
-    _drop_others(folder, "cleaned_*.fits", {f"cleaned_{label}.fits" for label in result.cleaned})
+    for label in _sets_before(folder / "cleaned.json", "scales") - set(result.cleaned):
+        (folder / f"cleaned_{label}.fits").unlink(missing_ok=True)
     for label, sky in result.cleaned.items():
         comment = result.nature or "cleaned map of screening, uK at 353 GHz"
         write_healpix_map(
@@ -93,11 +95,12 @@ def write_cleaned(
             atomic_write(folder / name, figure_bytes(draw))
 
 
-def _drop_others(folder: Path, pattern: str, kept: set[str]) -> None:
-    """Remove products of sets that a run with other settings left and this one does not make."""
-    for path in folder.glob(pattern):
-        if path.name not in kept:
-            path.unlink()
+def _sets_before(path: Path, key: str) -> set[str]:
+    """Sets of a run with other settings, whose products this one would leave beside its own."""
+    try:
+        return set(json.loads(path.read_text())[key])
+    except (OSError, ValueError, KeyError):
+        return set()
 
 
 def cleaning_figures(result: MapsResult) -> dict[str, Any]:
@@ -278,8 +281,8 @@ def write_measurement(
     ----------
     Goldstein et al. 2024, arXiv:2409.10514.
     """
-    names = {f"bandpowers_{label}.npz" for label in (*result.measured, "all_bins")}
-    _drop_others(folder, "bandpowers_*.npz", names)
+    for label in _sets_before(folder / "summary.json", "sets") - set(result.measured):
+        (folder / f"bandpowers_{label}.npz").unlink(missing_ok=True)
     write_bandpowers(folder / "bandpowers.npz", result.bandpowers())
     write_bandpowers(folder / "bandpowers_all_bins.npz", result.bandpowers(all_bins=True))
     for label in result.measured:

@@ -152,13 +152,17 @@ def test_a_killed_run_is_resumed(folder):
     kept = {p.name: p.stat().st_mtime_ns for p in out.glob("scales/*.npz") if p.name[0] != "."}
     # Products of a set that the settings no longer have would be taken for results of this run.
     left = [out / "bandpowers_old.npz", out / "cleaned_old.fits"]
-    for path in left:
+    own = out / "bandpowers_mine.npz"
+    for path in (*left, own):
         path.touch()
+    (out / "summary.json").write_text('{"sets": {"fiducial": {}, "old": {}}}')
+    (out / "cleaned.json").write_text('{"scales": {"fiducial": [], "old": []}}')
     arguments = ["maps", "run", str(folder / "sky/maps.toml"), "--out", str(out), "--keep"]
     assert main([*arguments, "--resume", "--quiet"]) == 0
     for name, made in kept.items():
         assert (out / "scales" / name).stat().st_mtime_ns == made
     assert not any(path.exists() for path in left)
+    assert own.exists()
     whole = read_bandpowers(folder / "run/bandpowers.npz")
     again = read_bandpowers(out / "bandpowers.npz")
     np.testing.assert_allclose(again.cl_Tg_uK, whole.cl_Tg_uK, rtol=1e-10)
