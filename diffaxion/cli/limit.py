@@ -10,8 +10,11 @@ import typer
 from ..errors import ConfigurationError
 from . import xray_options as image_options
 from .limit_images import limit_images
-from .options import Out, Overwrite, Quiet, parse_masses
+from .options import Out, Overwrite, Quiet, given_options, parse_masses
 from .tasks import TaskText, chosen_task, share_of_masses, task_folder, task_record
+
+# Choices among pixels.
+_OF_IMAGES = ("cluster", "stars", "psf", "roi", "rebin", "by", "unmasked", "all_energies")
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +22,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command("xray")
     def xray(
+        context: typer.Context,
         config: Annotated[
             str | None, typer.Argument(metavar="[CONFIG]", help="TOML; default the bundled one.")
         ] = None,
@@ -96,13 +100,9 @@ def register(app: typer.Typer) -> None:
             }
             limit_images(data, choices, config, signal, masses, by, task, out, overwrite, quiet)
             return
-        of_images = {"--cluster": cluster, "--stars": stars, "--psf": psf, "--roi": roi}
-        of_images |= {"--rebin": rebin != 1 or None, "--by": None if by == "all" else by}
-        of_images |= {"--unmasked": unmasked or None, "--all-energies": all_energies or None}
-        misplaced = [name for name, value in of_images.items() if value is not None]
-        if misplaced:
+        if misplaced := given_options(context, _OF_IMAGES):
             raise ConfigurationError(
-                f"{', '.join(misplaced)}: a choice about count images; expected --data DIR with it"
+                f"{misplaced}: a choice about count images; expected --data DIR with it"
             )
         settings = load_configuration(config)
         xray_only = {"likelihoods": LikelihoodsSection(xray=True, cmb="none")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,6 +18,33 @@ Out = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
+
+
+def given_options(context: typer.Context, names: Collection[str]) -> str:
+    """Those of some options that stand on the command line, as text.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Call of the command.
+    names : collection of str
+        Names of parameters.
+
+    Returns
+    -------
+    str
+        Flags, joined by commas; empty if there is none.
+
+    References
+    ----------
+    https://click.palletsprojects.com/en/stable/api (Context.get_parameter_source).
+    """
+    found = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+            found.append(parameter.opts[0])
+    return ", ".join(found)
 
 
 def parse_numbers(text: str, name: str, unit: str) -> np.ndarray:

@@ -11,7 +11,13 @@ import typer
 
 from ..errors import ConfigurationError
 from . import xray_options as options
-from .options import Json, Out, Overwrite, Quiet, Seed, parse_numbers
+from .options import Json, Out, Overwrite, Quiet, Seed, given_options, parse_numbers
+
+# What --into takes from the data.
+_OF_NEW_DATA = (
+    *("exposure", "observations", "modules", "bins", "field", "pixel"),
+    *("spread", "tilt", "background", "events"),
+)
 
 
 def register_simulate(app: typer.Typer) -> None:
@@ -19,6 +25,7 @@ def register_simulate(app: typer.Typer) -> None:
 
     @app.command("simulate")
     def simulate(
+        context: typer.Context,
         cluster: Annotated[
             str | None,
             typer.Option(
@@ -112,7 +119,6 @@ def register_simulate(app: typer.Typer) -> None:
         Example: diffaxion xray simulate --cluster wd1 --coupling 6e-12 --seed 3 --out wd1-sim
         """
         from ..analyses.config import load_configuration
-        from ..analyses.xray_background import TILT
         from ..analyses.xray_observation import read_psf_model
         from ..analyses.xray_plan import SimulationPlan, check_plan, synthetic_stars
         from ..analyses.xray_simulation import check_signal, simulate_observation
@@ -130,22 +136,9 @@ def register_simulate(app: typer.Typer) -> None:
         if stars is not None and spread is not None:
             raise ConfigurationError("--stars and --spread exclude each other: give one of them")
         if into is not None:
-            given = {
-                "--exposure": exposure,
-                "--observations": observations,
-                "--modules": None if modules == "AB" else modules,
-                "--bins": bins,
-                "--field": field,
-                "--pixel": None if pixel == 1 else pixel,
-                "--spread": spread,
-                "--tilt": None if _tilt(tilt) == TILT else tilt,
-                "--background": None if background == 1.0 else background,
-                "--events": events or None,
-            }
-            idle = [name for name, value in given.items() if value is not None]
-            if idle:
+            if idle := given_options(context, _OF_NEW_DATA):
                 raise ConfigurationError(
-                    f"{', '.join(idle)}: with --into the data are given; leave these options out"
+                    f"{idle}: with --into the data are given; leave these options out"
                 )
             source = (into, cluster, stars, psf, roi)
             truth = _inject(source, coupling, mass, settings, seed, out, overwrite)
